@@ -1,0 +1,290 @@
+//! Connections under a deadline, shared by all kinds.
+//!
+//! All addresses of a name are raced (RFC 8305, "happy eyeballs"): each gets a short start over the next one, and none
+//! is given up while time is left. So a dead address costs a fraction of a second, and a live one never loses its time
+//! to it.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike};
+
+use super::{Deadline, Failure, Phase, Target, resolve};
+use crate::file::reason;
+
+/// The start an address gets over the next one: RFC 8305, 8.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// The lowest port that the system may pick for the near end of a connection.
+const LOWEST_EPHEMERAL: u16 = 1024;
+
+/// A connection whose reads and writes are over by the deadline.
+#[derive(Debug)]
+pub struct Stream {
+    socket: TcpStream,
+    deadline: Deadline,
+}
+
+/// Looks the target up and connects to the first of its addresses that answers.
+///
+/// # Errors
+/// [`Phase::Resolve`] or [`Phase::Connect`], the latter with a reason for each address.
+pub fn connect(target: &Target, deadline: Deadline) -> Result<Stream, Failure> {
+    let addresses = resolve::addresses(target, deadline)?;
+    let socket = race(&resolve::in_turns(&addresses), deadline)?;
+    Ok(Stream { socket, deadline })
+}
+
+/// A connection that is being established.
+struct Attempt {
+    address: SocketAddr,
+    socket: TcpStream,
+}
+
+/// Connects to the first address that answers.
+fn race(addresses: &[SocketAddr], deadline: Deadline) -> Result<TcpStream, Failure> {
+    let share = deadline.left() / u32::try_from(2 * addresses.len()).unwrap_or(u32::MAX).max(1);
+    let head_start = HEAD_START.min(share);
+    let mut waiting = addresses.iter();
+    let mut running: Vec<Attempt> = Vec::with_capacity(addresses.len());
+    let mut failed: Vec<(SocketAddr, String)> = Vec::new();
+    loop {
+        let Some(&address) = waiting.next() else { break };
+        match begin(address) {
+            Ok(socket) => running.push(Attempt { address, socket }),
+            Err(error) => {
+                failed.push((address, reason(&error)));
+                continue;
+            }
+        }
+        let next = Instant::now() + head_start;
+        let more = waiting.len() > 0;
+        loop {
+            let left = next.saturating_duration_since(Instant::now());
+            let wait = if more { left.min(deadline.left()) } else { deadline.left() };
+            if running.is_empty() || wait.is_zero() {
+                break;
+            }
+            if let Some(socket) = first_established(&mut running, &mut failed, wait) {
+                return Ok(socket);
+            }
+        }
+    }
+    let silent = running.iter().map(|attempt| attempt.address);
+    let silence = format!("no answer {}", deadline.within());
+    failed.extend(silent.map(|address| (address, silence.clone())));
+    Err(Failure::new(Phase::Connect, &all_reasons(&failed)))
+}
+
+/// One reason stands alone; of several, each names its address.
+fn all_reasons(failed: &[(SocketAddr, String)]) -> String {
+    if let [(_, only)] = failed {
+        return only.clone();
+    }
+    let each: Vec<_> = failed
+        .iter()
+        .map(|(address, reason)| format!("{reason} ({})", address.ip()))
+        .collect();
+    each.join(", ")
+}
+
+/// Starts a connection and does not wait for it: std's `connect_timeout` can only wait for one.
+fn begin(address: SocketAddr) -> io::Result<TcpStream> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::Inet,
+        SocketAddr::V6(_) => AddressFamily::Inet6,
+    };
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket::socket(family, SockType::Stream, flags, None)?;
+    let begun = match address {
+        SocketAddr::V4(address) => connect_to(&socket, &SockaddrIn::from(address)),
+        SocketAddr::V6(address) => connect_to(&socket, &SockaddrIn6::from(address)),
+    };
+    match begun {
+        // An interrupted connect goes on by itself (POSIX, connect).
+        Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(TcpStream::from(socket)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn connect_to(socket: &OwnedFd, address: &dyn SockaddrLike) -> nix::Result<()> {
+    socket::connect(socket.as_raw_fd(), address)
+}
+
+/// Waits for news of the running attempts. Those that failed are moved to `failed`.
+fn first_established(
+    running: &mut Vec<Attempt>,
+    failed: &mut Vec<(SocketAddr, String)>,
+    wait: Duration,
+) -> Option<TcpStream> {
+    let mut sockets: Vec<_> = running
+        .iter()
+        .map(|attempt| PollFd::new(attempt.socket.as_fd(), PollFlags::POLLOUT))
+        .collect();
+    if poll_for(&mut sockets, wait) == 0 {
+        return None;
+    }
+    let news: Vec<bool> = sockets.iter().map(|s| s.any().unwrap_or(true)).collect();
+    let ready = news.iter().enumerate().filter(|(_, news)| **news);
+    // From the end, so that the indices that are still to come stay right.
+    let ready: Vec<usize> = ready.map(|(index, _)| index).rev().collect();
+    let mut established = None;
+    for index in ready {
+        let attempt = running.swap_remove(index);
+        match verdict(&attempt) {
+            Ok(()) => established = Some(attempt.socket),
+            Err(error) => failed.push((attempt.address, reason(&error))),
+        }
+    }
+    established
+}
+
+fn verdict(attempt: &Attempt) -> io::Result<()> {
+    if let Some(error) = attempt.socket.take_error()? {
+        return Err(error);
+    }
+    // A port that nobody listens on can be picked as the near end of the very connection to it, which then meets
+    // itself (TCP simultaneous open, RFC 9293, 3.5) and would look like a live service.
+    let to_itself = attempt.address.port() >= LOWEST_EPHEMERAL
+        && attempt.socket.local_addr()? == attempt.address;
+    match to_itself {
+        true => Err(io::ErrorKind::ConnectionRefused.into()),
+        false => Ok(()),
+    }
+}
+
+/// The number of sockets with news after at most `wait`.
+fn poll_for(sockets: &mut [PollFd], wait: Duration) -> i32 {
+    // Rounded up, or the last millisecond would be spent spinning.
+    let millis = wait.as_micros().div_ceil(1000);
+    let timeout = i32::try_from(millis).unwrap_or(i32::MAX);
+    let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+    // An interrupted wait is no news; the caller looks at its clock and comes back.
+    poll(sockets, timeout).unwrap_or(0)
+}
+
+impl Stream {
+    /// Sends small pieces at once: the end of a TLS handshake would otherwise hold up the request behind it.
+    pub fn send_at_once(&self) {
+        // Without it the check is slower and no less right.
+        let _ = self.socket.set_nodelay(true);
+    }
+
+    fn wait_for(&self, event: PollFlags) -> io::Result<()> {
+        let left = self.deadline.left();
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        poll_for(&mut [PollFd::new(self.socket.as_fd(), event)], left);
+        Ok(())
+    }
+
+    /// Waits by itself where the socket would block; no call outlives the deadline.
+    fn when_ready<T>(
+        &mut self,
+        event: PollFlags,
+        mut call: impl FnMut(&mut TcpStream) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            if self.deadline.left().is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match call(&mut self.socket) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for(event)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.when_ready(PollFlags::POLLIN, |socket| socket.read(buffer))
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.when_ready(PollFlags::POLLOUT, |socket| socket.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        (listener, address)
+    }
+
+    /// An address that swallows packets: a listener whose queue is full, which lasts as long as the returned sockets.
+    fn swallowing() -> (Vec<TcpStream>, socket2::Socket, SocketAddr) {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.expect("a socket");
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        socket.bind(&any.into()).expect("a free port");
+        socket.listen(0).expect("listens");
+        let address = socket.local_addr().expect("bound").as_socket().expect("IPv4");
+        let brief = Duration::from_millis(200);
+        let fill = (0..4).map_while(|_| TcpStream::connect_timeout(&address, brief).ok());
+        (fill.collect(), socket, address)
+    }
+
+    #[test]
+    fn a_refusing_address_does_not_hide_a_live_one() {
+        let (_listener, live) = listener();
+        let (closed, dead) = listener();
+        drop(closed);
+        let socket = race(&[dead, live], Deadline::after(Duration::from_secs(5)));
+        assert_eq!(socket.expect("live").peer_addr().expect("connected"), live);
+    }
+
+    #[test]
+    fn a_swallowing_address_does_not_use_up_the_time_of_a_live_one() {
+        let (_queue, _socket, dead) = swallowing();
+        let (_listener, live) = listener();
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let socket = race(&[dead, live], deadline).expect("live");
+        assert_eq!(socket.peer_addr().expect("connected"), live);
+        assert!(deadline.left() > Duration::from_secs(5), "the dead one was waited for");
+    }
+
+    #[test]
+    fn every_address_has_its_reason() {
+        let (_queue, _socket, silent) = swallowing();
+        let (closed, dead) = listener();
+        drop(closed);
+        let deadline = Deadline::after(Duration::from_millis(300));
+        let failure = race(&[silent, dead], deadline).expect_err("both are dead");
+        let expected = "Connection refused (127.0.0.1), no answer within 0.3s (127.0.0.1)";
+        assert_eq!((failure.phase, failure.reason.as_str()), (Phase::Connect, expected));
+    }
+
+    #[test]
+    fn a_connection_that_meets_itself_is_refused() {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.expect("a socket");
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        socket.bind(&any.into()).expect("a free port");
+        let own = socket.local_addr().expect("bound").as_socket().expect("IPv4");
+        socket.connect(&own.into()).expect("TCP connects a socket to itself");
+        let attempt = Attempt {
+            address: own,
+            socket: socket.into(),
+        };
+        let error = verdict(&attempt).expect_err("nobody listens there");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+}

@@ -1,0 +1,244 @@
+//! http, https: `GET path` on a fresh connection, up when the final answer is 200 and its body arrives.
+
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use ureq::http::Uri;
+use ureq::{Agent, Error};
+
+use super::wire::{self, NoResolver, Seen, Wire};
+use super::{Deadline, Failure, Kind, Phase, Probe, Target};
+use crate::settings::Settings;
+
+/// `type = http`
+pub const HTTP: Kind = Kind {
+    name: "http",
+    default_port: Some(80),
+    keys: &["path"],
+    read: |settings, target| read("http", settings, target),
+};
+
+/// `type = https`
+pub const HTTPS: Kind = Kind {
+    name: "https",
+    default_port: Some(443),
+    keys: &["path"],
+    read: |settings, target| read("https", settings, target),
+};
+
+/// How much of a body is read: enough to know that it comes, whatever follows.
+const BODY_READ: u64 = 1024 * 1024;
+
+/// Redirects that are followed.
+const MOST_REDIRECTS: u32 = 10;
+
+/// Largest headers of an answer. ureq's buffer must be larger, or it takes them for a closed connection.
+const LARGEST_HEADERS: usize = 16 * 1024;
+
+/// What a URL's path and query cannot hold as it is (RFC 3986, 3.3 and 3.4). `%` stays: the operator has encoded it.
+const TO_ENCODE: &AsciiSet = &CONTROLS
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+#[derive(Debug)]
+struct Http {
+    target: Target,
+    uri: Uri,
+}
+
+fn read(scheme: &str, settings: &mut Settings, target: Target) -> Option<Box<dyn Probe>> {
+    let path = settings.or("path", Some("/".to_owned()), |text| path(text).map(Some))?;
+    let uri = uri(scheme, &target, &path);
+    match uri.parse() {
+        Ok(uri) => Some(Box::new(Http { target, uri })),
+        Err(error) => {
+            settings.note("path", format!("{uri} is not a URL: {error}"));
+            None
+        }
+    }
+}
+
+/// The path as it goes on the wire. What follows a `#` never does (RFC 3986, 3.5).
+fn path(text: &str) -> Result<String, String> {
+    if !text.starts_with('/') {
+        return Err("does not begin with /".to_owned());
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("holds a blank or a line break (write %20)".to_owned());
+    }
+    let sent = text.split('#').next().unwrap_or(text);
+    Ok(utf8_percent_encode(sent, TO_ENCODE).to_string())
+}
+
+/// Without the scheme's own port, which a `Host` header leaves out (RFC 9110, 4.2.3).
+fn uri(scheme: &str, target: &Target, path: &str) -> String {
+    let usual = match scheme {
+        "https" => 443,
+        _ => 80,
+    };
+    let host = target.host.bracketed();
+    let host = host.split('%').next().map_or(host.clone(), |bare| {
+        let closes = host.ends_with(']') && !bare.ends_with(']');
+        format!("{bare}{}", if closes { "]" } else { "" })
+    });
+    match target.port == usual {
+        true => format!("{scheme}://{host}{path}"),
+        false => format!("{scheme}://{host}:{}{path}", target.port),
+    }
+}
+
+impl Probe for Http {
+    fn probe(&self, deadline: Deadline) -> Result<(), Failure> {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let wire = Wire {
+            target: self.target.clone(),
+            deadline,
+            seen: Arc::clone(&seen),
+        };
+        let agent = Agent::with_parts(config(), wire, NoResolver);
+        let answer = agent.get(&self.uri).call();
+        let mut answer = answer.map_err(|error| {
+            let first_words = &wire::lock(&seen).first_words;
+            head_failure(&error, first_words)
+        })?;
+        let status = answer.status();
+        if status.as_u16() != 200 {
+            let words = status.canonical_reason().unwrap_or("");
+            let text = format!("{} {words}", status.as_str());
+            return Err(Failure::new(Phase::Status, text.trim_end()));
+        }
+        read_body(answer.body_mut().as_reader(), deadline)
+    }
+}
+
+fn config() -> ureq::config::Config {
+    Agent::config_builder()
+        .proxy(None)
+        .http_status_as_error(false)
+        .max_redirects(MOST_REDIRECTS)
+        .max_idle_connections(0)
+        .max_response_header_size(LARGEST_HEADERS)
+        .user_agent(concat!("heartbeat/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+fn read_body(body: impl Read, deadline: Deadline) -> Result<(), Failure> {
+    let mut body = body.take(BODY_READ);
+    let mut piece = [0; 8192];
+    loop {
+        match body.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => return Err(body_failure(&error, deadline)),
+        }
+    }
+}
+
+fn body_failure(error: &std::io::Error, deadline: Deadline) -> Failure {
+    let text = match wire::failure_in_io(error) {
+        Some(failure) if failure.phase != Phase::Receive => return failure,
+        Some(_) if deadline.left().is_zero() => {
+            format!("body not complete {}", deadline.within())
+        }
+        Some(failure) => failure.reason,
+        None if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "connection closed before the body was complete".to_owned()
+        }
+        None => error.to_string(),
+    };
+    Failure::new(Phase::Body, &text)
+}
+
+/// A failure before the body. `first_words`: how the last answer began.
+fn head_failure(error: &Error, first_words: &[u8]) -> Failure {
+    if let Some(failure) = wire::failure_in(error) {
+        return failure;
+    }
+    let is_http = first_words.starts_with(b"HTTP/");
+    let (phase, text) = match error {
+        Error::Io(_) if first_words.is_empty() => {
+            let text = "connection closed without an answer";
+            (Phase::Receive, text.to_owned())
+        }
+        Error::TooManyRedirects => {
+            let text = format!("more than {MOST_REDIRECTS} redirects");
+            (Phase::Status, text)
+        }
+        Error::BadUri(_) | Error::Http(_) => (Phase::Status, format!("redirect: {error}")),
+        Error::Protocol(_) if is_http => protocol_failure(error, first_words),
+        Error::Protocol(_) | Error::Io(_) if !is_http => (Phase::Receive, not_http(first_words)),
+        Error::Io(_) => {
+            let text = "connection closed before the answer was complete";
+            (Phase::Receive, text.to_owned())
+        }
+        Error::LargeResponseHeader(..) => {
+            let text = format!("headers of more than {LARGEST_HEADERS} bytes");
+            (Phase::Receive, text)
+        }
+        error => (Phase::Receive, error.to_string()),
+    };
+    Failure::new(phase, &text)
+}
+
+/// ureq does not name the type of these errors, only their words.
+fn protocol_failure(error: &Error, first_words: &[u8]) -> (Phase, String) {
+    let text = error.to_string();
+    let text = text.strip_prefix("protocol: ").unwrap_or(&text);
+    if !text.contains("location header") {
+        return (Phase::Receive, format!("not valid HTTP: {text}"));
+    }
+    let line = String::from_utf8_lossy(first_words);
+    let status = line.split_whitespace().nth(1).unwrap_or("redirect");
+    (Phase::Status, format!("{status}: {text}"))
+}
+
+fn not_http(first_words: &[u8]) -> String {
+    // A TLS record that carries an alert (RFC 8446, 5.1): a TLS server's answer to a plain request.
+    if first_words.starts_with(&[0x15, 0x03]) {
+        return "not HTTP: the peer speaks TLS (type = https?)".to_owned();
+    }
+    let words = String::from_utf8_lossy(first_words);
+    let line = words.lines().next().unwrap_or_default();
+    format!("not HTTP: the peer says {}", crate::settings::quote(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::resolve::Host;
+
+    #[test]
+    fn paths() {
+        for (given, sent) in [
+            ("/", "/"),
+            ("/a?b=c&d=%20", "/a?b=c&d=%20"),
+            ("/grün|{x}", "/gr%C3%BCn%7C%7Bx%7D"),
+            ("/a#part", "/a"),
+        ] {
+            assert_eq!(path(given).as_deref(), Ok(sent));
+        }
+        for wrong in ["", "a", "/a b", "/a\nb", "http://a/", "/a\u{7f}"] {
+            assert!(path(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_usual_port_is_not_named() {
+        let url = |scheme, host, port| {
+            let host = Host::parse(host).expect("a host");
+            uri(scheme, &Target { host, port }, "/p")
+        };
+        assert_eq!(url("http", "a.b", 80), "http://a.b/p");
+        assert_eq!(url("https", "a.b", 80), "https://a.b:80/p");
+        assert_eq!(url("https", "::1", 443), "https://[::1]/p");
+        assert_eq!(url("http", "fe80::1%eth0", 8080), "http://[fe80::1]:8080/p");
+    }
+}

@@ -1,0 +1,225 @@
+//! ureq on heartbeat's own connections: the same race, handshake and deadline as every other kind, so that the phase
+//! of a failure is known and not guessed.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ureq::Error;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+};
+
+use super::connect::{self, Stream};
+use super::resolve::Host;
+use super::tls::{self, TlsStream};
+use super::{Deadline, Failure, Phase, Target};
+use crate::file::reason;
+
+/// Room for an answer's headers and a piece of its body; ureq's default is four times as much.
+pub const INPUT_BUFFER: usize = 32 * 1024;
+
+/// Room for the request's headers.
+pub const OUTPUT_BUFFER: usize = 8 * 1024;
+
+/// How much of an answer is kept to show what the peer speaks when it is not HTTP.
+const FIRST_WORDS: usize = 60;
+
+/// What was seen on the wire of one check, across redirects.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The first bytes of the last connection's answer.
+    pub first_words: Vec<u8>,
+}
+
+/// Makes the connections of one check. ureq resolves nothing and knows no time: both are ours.
+#[derive(Debug)]
+pub struct Wire {
+    /// Where the check was sent; a redirect may lead elsewhere.
+    pub target: Target,
+    /// The end of the whole check.
+    pub deadline: Deadline,
+    /// What has been seen, for the reason of a failure.
+    pub seen: Arc<Mutex<Seen>>,
+}
+
+/// Nothing is left half done under this lock.
+pub fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A failure on its way through ureq; [`failure_in`] finds it again.
+fn carried(failure: Failure) -> Error {
+    Error::Io(io::Error::other(failure))
+}
+
+/// The failure that one of our connections met, if this is one.
+pub fn failure_in(error: &Error) -> Option<Failure> {
+    match error {
+        Error::Io(error) => failure_in_io(error),
+        _ => None,
+    }
+}
+
+/// As [`failure_in`], for an error that came from a body's reader.
+pub fn failure_in_io(error: &io::Error) -> Option<Failure> {
+    let inner = error.get_ref()?;
+    if let Some(error) = inner.downcast_ref::<Error>() {
+        return failure_in(error);
+    }
+    inner.downcast_ref::<Failure>().cloned()
+}
+
+impl Connector for Wire {
+    type Out = Connection;
+
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Connection>, Error> {
+        lock(&self.seen).first_words.clear();
+        let target = self.target_of(details.uri).map_err(carried)?;
+        let stream = connect::connect(&target, self.deadline).map_err(carried)?;
+        let stream = if details.needs_tls() {
+            let tls = tls::handshake(stream, &target.host, self.deadline).map_err(carried)?;
+            Channel::Tls(Box::new(tls))
+        } else {
+            Channel::Tcp(stream)
+        };
+        Ok(Some(Connection {
+            stream,
+            deadline: self.deadline,
+            seen: Arc::clone(&self.seen),
+            buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER),
+        }))
+    }
+}
+
+impl Wire {
+    fn target_of(&self, uri: &Uri) -> Result<Target, Failure> {
+        let wrong = |what: &str| Failure::new(Phase::Status, &format!("redirect to {uri}: {what}"));
+        let host = uri.host().ok_or_else(|| wrong("no host"))?;
+        let port = match uri.scheme_str() {
+            Some("https") => 443,
+            Some("http") => 80,
+            _ => return Err(wrong("neither http nor https")),
+        };
+        let port = uri.port_u16().unwrap_or(port);
+        if port == self.target.port && host == self.target.host.bracketed() {
+            return Ok(self.target.clone());
+        }
+        let host = Host::parse(host).map_err(|text| wrong(&text))?;
+        Ok(Target { host, port })
+    }
+}
+
+/// ureq asks for addresses before it connects; ours are found while connecting.
+#[derive(Debug)]
+pub struct NoResolver;
+
+impl Resolver for NoResolver {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        Ok(self.empty())
+    }
+}
+
+#[derive(Debug)]
+enum Channel {
+    Tcp(Stream),
+    Tls(Box<TlsStream>),
+}
+
+/// One connection as ureq uses it.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Channel,
+    deadline: Deadline,
+    seen: Arc<Mutex<Seen>>,
+    buffers: LazyBuffers,
+}
+
+impl Connection {
+    fn send(&mut self, amount: usize) -> io::Result<()> {
+        let bytes = &self.buffers.output()[..amount];
+        match &mut self.stream {
+            Channel::Tcp(stream) => stream.write_all(bytes),
+            Channel::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        let buffer = self.buffers.input_append_buf();
+        let result = match &mut self.stream {
+            Channel::Tcp(stream) => stream.read(buffer),
+            Channel::Tls(tls) => tls.read(buffer),
+        };
+        match result {
+            Ok(amount) => {
+                let first_words = &mut lock(&self.seen).first_words;
+                let room = FIRST_WORDS.saturating_sub(first_words.len());
+                first_words.extend_from_slice(&buffer[..amount.min(room)]);
+                self.buffers.input_appended(amount);
+                Ok(amount)
+            }
+            // TLS that ends without its own goodbye: whether anything is missing, the length or the chunks tell.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn send_failure(&mut self, error: &io::Error) -> Failure {
+        let last_words = match &mut self.stream {
+            Channel::Tls(tls) if error.kind() != io::ErrorKind::TimedOut => tls::last_words(tls),
+            _ => None,
+        };
+        if let Some(text) = last_words.or_else(|| tls::alert(error)) {
+            return Failure::new(Phase::Tls, &text);
+        }
+        let text = match error.kind() {
+            io::ErrorKind::TimedOut => format!("request not taken {}", self.deadline.within()),
+            _ => reason(error),
+        };
+        Failure::new(Phase::Send, &text)
+    }
+
+    fn receive_failure(&self, error: &io::Error) -> Failure {
+        if let Some(text) = tls::alert(error) {
+            return Failure::new(Phase::Tls, &text);
+        }
+        let started = !lock(&self.seen).first_words.is_empty();
+        let text = match error.kind() {
+            io::ErrorKind::TimedOut if started => {
+                format!("answer not complete {}", self.deadline.within())
+            }
+            io::ErrorKind::TimedOut => format!("no answer {}", self.deadline.within()),
+            _ => reason(error),
+        };
+        Failure::new(Phase::Receive, &text)
+    }
+}
+
+impl Transport for Connection {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        self.send(amount)
+            .map_err(|error| carried(self.send_failure(&error)))
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+        match self.receive() {
+            Ok(amount) => Ok(amount > 0),
+            Err(error) => Err(carried(self.receive_failure(&error))),
+        }
+    }
+
+    /// No connection is used twice.
+    fn is_open(&mut self) -> bool {
+        false
+    }
+
+    fn is_tls(&self) -> bool {
+        matches!(self.stream, Channel::Tls(_))
+    }
+}

@@ -1,0 +1,348 @@
+//! Sections to ready values: which keys there are, what they may say, and what must fit together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::ini::{self, Document, Entry, Section};
+use super::interpolate::{self, DEFAULT};
+use super::{Action, General, LogLevel, LogTarget};
+use crate::check::{self, Check};
+use crate::settings::{self, Problem, Settings, quote};
+
+const GENERAL: &str = "general";
+const PROMOTIONS: &str = "promotions";
+const DEMOTIONS: &str = "demotions";
+
+/// The keys of `[general]`.
+pub const GENERAL_KEYS: [&str; 10] = [
+    "action_timeout",
+    "daemonize",
+    "group",
+    "interval",
+    "logfile",
+    "loglevel",
+    "pidfile",
+    "statefile",
+    "threads",
+    "user",
+];
+
+/// Longest command: Linux takes no argument of 128 KiB or more.
+const LONGEST_COMMAND: usize = 120_000;
+
+/// A configuration whose problems have yet to be counted.
+pub struct Draft {
+    pub general: General,
+    pub actions: Vec<Action>,
+    pub checks: Vec<Check>,
+    pub warnings: Vec<Problem>,
+}
+
+/// Judges the text of the file at `path`. The draft is only there where every section could be read.
+pub fn judge(path: &Path, text: &str) -> (Option<Draft>, Vec<Problem>) {
+    let mut document = ini::read(text);
+    let mut problems = std::mem::take(&mut document.problems);
+    let mut warnings = std::mem::take(&mut document.warnings);
+    problems.extend(names(&document));
+    let general = general(path, &document, &mut problems);
+    let mut actions = actions(&document, &mut problems);
+    let checks = checks(&document, &actions, &mut problems);
+    if checks.is_none() && problems.is_empty() {
+        let text = "no check: add a section such as [web] with type, port and action";
+        problems.push(Problem::new(document.lines.max(1), "", text));
+    }
+    let (Some(general), Some(checks)) = (general, checks) else {
+        return (None, problems);
+    };
+    warnings.extend(unused_actions(&document, &actions, &checks));
+    warnings.extend(long_timeouts(&document, &general, &checks));
+    actions.retain(|action| checks.iter().any(|check| check.action == action.name));
+    let draft = Draft {
+        general,
+        actions,
+        checks,
+        warnings,
+    };
+    (Some(draft), problems)
+}
+
+/// Unknown keys, and section names that are another one but for their case.
+fn names(document: &Document) -> Vec<Problem> {
+    let used = interpolate::names_used(document);
+    let mut problems = Vec::new();
+    for section in document.sections.iter().filter(|s| !s.holds_commands()) {
+        let slip = [GENERAL, PROMOTIONS, DEMOTIONS, DEFAULT].into_iter().find(|name| {
+            section.name != *name && section.name.eq_ignore_ascii_case(name)
+        });
+        if let Some(name) = slip {
+            let text = format!("not a section's name; did you mean [{name}]?");
+            problems.push(Problem::of_section(section.line, &section.name, text));
+            continue;
+        }
+        let known = known_keys(&section.name);
+        for entry in &section.entries {
+            if !known.contains(entry.key.as_str()) && !used.contains(&entry.key) {
+                let text = unknown_key(&entry.key, &known);
+                problems.push(Problem::of_key(entry.line, &section.name, &entry.key, text));
+            }
+        }
+    }
+    problems
+}
+
+fn known_keys(section: &str) -> BTreeSet<&'static str> {
+    match section {
+        GENERAL => GENERAL_KEYS.into(),
+        DEFAULT => check::keys().chain(GENERAL_KEYS).collect(),
+        _ => check::keys().collect(),
+    }
+}
+
+fn unknown_key(key: &str, known: &BTreeSet<&'static str>) -> String {
+    match nearest(key, known.iter().copied()) {
+        Some(name) => format!("unknown key; did you mean {name}?"),
+        None => {
+            let known: Vec<_> = known.iter().copied().collect();
+            format!("unknown key (known here: {})", known.join(", "))
+        }
+    }
+}
+
+fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// Below this, two words are no slip of one another.
+    const SIMILAR: f64 = 0.75;
+    let rated = known.map(|name| (strsim::jaro_winkler(word, name), name));
+    let best = rated.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 > SIMILAR).then_some(best.1)
+}
+
+fn sections<'a>(document: &'a Document, name: &'a str) -> impl Iterator<Item = &'a Section> {
+    document.sections.iter().filter(move |s| s.name == name)
+}
+
+fn general(path: &Path, document: &Document, problems: &mut Vec<Problem>) -> Option<General> {
+    let absent = Section {
+        name: GENERAL.to_owned(),
+        line: 1,
+        entries: Vec::new(),
+    };
+    let before = problems.len();
+    let section = sections(document, GENERAL).next().unwrap_or(&absent);
+    let values = interpolate::resolve(section, document, problems);
+    let mut settings = Settings::new(GENERAL, section.line, values);
+    let general = read_general(&mut settings);
+    same_files(path, &general, &mut settings);
+    if general.daemonize && general.logfile == LogTarget::Stderr {
+        settings.note("logfile", "a daemon has no stderr; name a file, or leave out daemonize");
+    }
+    problems.extend(settings.into_problems());
+    (problems.len() == before).then_some(general)
+}
+
+fn read_general(settings: &mut Settings) -> General {
+    let file = |text: &str| match text {
+        "" => Err("is not the name of a file".to_owned()),
+        _ => Ok(PathBuf::from(text)),
+    };
+    let log = |text: &str| match text {
+        "stderr" => Ok(LogTarget::Stderr),
+        _ => file(text).map(LogTarget::File),
+    };
+    let minute = Duration::from_secs(60);
+    General {
+        user: settings.or("user", None, |text| account(text, "user")),
+        group: settings.or("group", None, |text| account(text, "group")),
+        logfile: settings.or("logfile", LogTarget::File("heartbeat.log".into()), log),
+        loglevel: settings.or("loglevel", LogLevel::Info, level),
+        pidfile: settings.or("pidfile", "heartbeat.pid".into(), file),
+        statefile: settings.or("statefile", "heartbeat.state".into(), file),
+        threads: settings.optional("threads", settings::threads),
+        daemonize: settings.or("daemonize", false, settings::yes_no),
+        interval: settings.or("interval", minute, settings::duration),
+        action_timeout: settings.or("action_timeout", minute, settings::duration),
+    }
+}
+
+fn account(text: &str, what: &str) -> Result<Option<String>, String> {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || c == ':' || c == '/';
+    if text.eq_ignore_ascii_case("none") {
+        Ok(None)
+    } else if text.is_empty() || text.contains(odd) {
+        Err(format!("is not a {what}'s name (None: as started)"))
+    } else {
+        Ok(Some(text.to_owned()))
+    }
+}
+
+fn level(text: &str) -> Result<LogLevel, String> {
+    match text.to_ascii_uppercase().as_str() {
+        "DEBUG" => Ok(LogLevel::Debug),
+        "INFO" => Ok(LogLevel::Info),
+        "WARNING" => Ok(LogLevel::Warning),
+        "ERROR" => Ok(LogLevel::Error),
+        "CRITICAL" => Ok(LogLevel::Critical),
+        _ => Err("is not a level (DEBUG, INFO, WARNING, ERROR, CRITICAL)".to_owned()),
+    }
+}
+
+/// heartbeat writes log, pidfile and state; two in one file, or one over the configuration, would destroy it.
+fn same_files(config: &Path, general: &General, settings: &mut Settings) {
+    let mut seen: Vec<(&str, PathBuf)> = vec![("this configuration", absolute(config))];
+    let log = match &general.logfile {
+        LogTarget::File(path) => Some(path),
+        LogTarget::Stderr => None,
+    };
+    let files = [
+        ("logfile", log),
+        ("pidfile", Some(&general.pidfile)),
+        ("statefile", Some(&general.statefile)),
+    ];
+    for (key, path) in files {
+        let Some(path) = path.map(|path| absolute(path)) else {
+            continue;
+        };
+        if let Some((other, _)) = seen.iter().find(|(_, seen)| *seen == path) {
+            settings.note(key, format!("the same file as {other}"));
+        }
+        seen.push((key, path));
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Promotions and demotions by key, in the order of `[promotions]`. What has no counterpart is a problem.
+fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
+    let commands = |section: &'static str| -> Vec<(&Section, &Entry)> {
+        sections(document, section)
+            .flat_map(|section| section.entries.iter().map(move |entry| (section, entry)))
+            .collect()
+    };
+    let (promotions, demotions) = (commands(PROMOTIONS), commands(DEMOTIONS));
+    for (section, entry) in promotions.iter().chain(&demotions) {
+        if let Err(text) = command(&entry.value) {
+            problems.push(Problem::of_key(entry.line, &section.name, &entry.key, text));
+        }
+    }
+    lonely(&promotions, &demotions, DEMOTIONS, problems);
+    lonely(&demotions, &promotions, PROMOTIONS, problems);
+    let pair = |(_, promotion): &(&Section, &Entry)| {
+        let rank = demotions.iter().position(|(_, entry)| entry.key == promotion.key);
+        Action {
+            name: promotion.key.clone(),
+            promotion: promotion.value.clone(),
+            demotion: rank.map(|rank| demotions[rank].1.value.clone()).unwrap_or_default(),
+            demotion_rank: rank.unwrap_or_default(),
+        }
+    };
+    promotions.iter().map(pair).collect()
+}
+
+fn command(value: &str) -> Result<(), String> {
+    if value.trim().is_empty() {
+        return Err("no command (write true to do nothing)".to_owned());
+    }
+    if value.len() > LONGEST_COMMAND {
+        return Err(format!("command of {} bytes (at most {LONGEST_COMMAND})", value.len()));
+    }
+    Ok(())
+}
+
+fn lonely(
+    these: &[(&Section, &Entry)],
+    others: &[(&Section, &Entry)],
+    missing_in: &str,
+    problems: &mut Vec<Problem>,
+) {
+    for (section, entry) in these {
+        if !others.iter().any(|(_, other)| other.key == entry.key) {
+            let text = format!("no key of this name in [{missing_in}]; an action needs both");
+            problems.push(Problem::of_key(entry.line, &section.name, &entry.key, text));
+        }
+    }
+}
+
+/// Every section that is none of ours is a check. `None`: there is none, or one could not be read.
+fn checks(
+    document: &Document,
+    actions: &[Action],
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<Check>> {
+    let ours = [GENERAL, PROMOTIONS, DEMOTIONS, DEFAULT];
+    let is_check = |s: &&Section| !ours.iter().any(|name| s.name.eq_ignore_ascii_case(name));
+    let demotions: BTreeSet<&str> = sections(document, DEMOTIONS)
+        .flat_map(|section| section.entries.iter().map(|entry| entry.key.as_str()))
+        .collect();
+    let mut checks = Vec::new();
+    let mut complete = true;
+    for section in document.sections.iter().filter(is_check) {
+        let values = interpolate::resolve(section, document, problems);
+        let mut settings = Settings::new(&section.name, section.line, values);
+        let check = Check::read(&mut settings);
+        if let Some(name) = settings.value("action").map(|value| value.text.to_lowercase())
+            && !name.is_empty()
+            && !demotions.contains(name.as_str())
+            && !actions.iter().any(|action| action.name == name)
+        {
+            settings.note("action", undefined(&name, actions));
+        }
+        problems.extend(settings.into_problems());
+        complete &= check.is_some();
+        checks.extend(check);
+    }
+    (complete && !checks.is_empty()).then_some(checks)
+}
+
+fn undefined(name: &str, actions: &[Action]) -> String {
+    let name_shown = quote(name);
+    let names = actions.iter().map(|action| action.name.as_str());
+    match nearest(name, names.clone()) {
+        Some(near) => format!("{name_shown} is not an action; did you mean {near}?"),
+        None if actions.is_empty() => {
+            format!("{name_shown} is not an action: [promotions] and [demotions] define none")
+        }
+        None => {
+            let names: Vec<_> = names.take(8).map(settings::plain).collect();
+            format!("{name_shown} is not an action (defined: {})", names.join(", "))
+        }
+    }
+}
+
+fn unused_actions(document: &Document, actions: &[Action], checks: &[Check]) -> Vec<Problem> {
+    let used: BTreeSet<&str> = checks.iter().map(|check| check.action.as_str()).collect();
+    let entries = sections(document, PROMOTIONS).flat_map(|section| &section.entries);
+    entries
+        .filter(|entry| actions.iter().any(|action| action.name == entry.key))
+        .filter(|entry| !used.contains(entry.key.as_str()))
+        .map(|entry| {
+            let text = "no check names this action, so it is never run";
+            Problem::of_key(entry.line, PROMOTIONS, &entry.key, text)
+        })
+        .collect()
+}
+
+fn long_timeouts(document: &Document, general: &General, checks: &[Check]) -> Vec<Problem> {
+    let lines: BTreeMap<&str, usize> = document
+        .sections
+        .iter()
+        .map(|section| {
+            let own = section.entries.iter().find(|entry| entry.key == "timeout");
+            (section.name.as_str(), own.map_or(section.line, |entry| entry.line))
+        })
+        .collect();
+    checks
+        .iter()
+        .filter(|check| check.timeout > general.interval)
+        .filter_map(|check| {
+            let line = lines.get(check.name.as_str())?;
+            let timeout = settings::seconds(check.timeout);
+            let interval = settings::seconds(general.interval);
+            let text = format!(
+                "{timeout} is longer than the interval of {interval}; while the check waits, rounds pass it over"
+            );
+            Some(Problem::of_key(*line, &check.name, "timeout", text))
+        })
+        .collect()
+}

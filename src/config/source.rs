@@ -1,0 +1,64 @@
+//! The bytes of a configuration file, and whether they may be believed.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Largest file that is read: some fifty thousand checks.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// Reads the text of `path`, which may be a pipe.
+///
+/// # Errors
+/// One line, with file and where possible line: not readable, not text, or open to others while we are root.
+pub fn read(path: &Path) -> Result<String, String> {
+    let name = path.display();
+    let failed = |error: std::io::Error| format!("{name}: cannot be read: {}", reason(&error));
+    let file = File::open(path).map_err(failed)?;
+    let meta = file.metadata().map_err(failed)?;
+    if meta.is_dir() {
+        return Err(format!("{name}: is a folder, not a file"));
+    }
+    trusted(&meta).map_err(|text| format!("{name}: {text}"))?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("{name}: larger than {LARGEST} bytes"));
+    }
+    text(bytes).map_err(|(line, text)| format!("{name}:{line}: {text}"))
+}
+
+/// A file whose commands root will run must not be open to others, as cron and logrotate demand.
+fn trusted(meta: &std::fs::Metadata) -> Result<(), String> {
+    let mode = meta.mode();
+    if !nix::unistd::geteuid().is_root() || !meta.is_file() || mode & 0o022 == 0 {
+        return Ok(());
+    }
+    let mode = mode & 0o7777;
+    Err(format!(
+        "mode {mode:04o} lets group or others write it, and its commands would be run by root (chmod go-w)"
+    ))
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, (usize, String)> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err((1, "is UTF-16; save it as UTF-8".to_owned()));
+    }
+    let line_of = |bytes: &[u8]| 1 + bytes.iter().filter(|&&b| b == b'\n').count();
+    if let Some(at) = bytes.iter().position(|&b| b == 0) {
+        let text = "holds a zero byte; this is not a text file".to_owned();
+        return Err((line_of(&bytes[..at]), text));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        (line_of(valid), "is not UTF-8 text".to_owned())
+    })
+}
+
+/// The system's words without the number behind them.
+fn reason(error: &std::io::Error) -> String {
+    crate::file::reason(error)
+}

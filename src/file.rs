@@ -1,0 +1,40 @@
+//! Files that a privileged process writes in folders of others.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+
+/// Opens `path` as `options` say, but never through a symbolic link, and never anything that is not a plain file
+/// (`or_device`: a character device such as `/dev/null` will do). Does not block on a FIFO. A new file can be read by
+/// all and written by its owner.
+///
+/// # Errors
+/// The system's; or what the path is instead of a file.
+pub fn open(path: &Path, options: &mut OpenOptions, or_device: bool) -> io::Result<File> {
+    options.custom_flags(O_NOFOLLOW | O_NONBLOCK).mode(0o644);
+    let file = options.open(path).map_err(|error| {
+        let is_link = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+        if is_link {
+            return io::Error::other("is a symbolic link, which is not followed");
+        }
+        error
+    })?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() || or_device && kind.is_char_device() {
+        return Ok(file);
+    }
+    Err(io::Error::other("is not a file"))
+}
+
+/// The system's words for an error, without the number that std puts behind them.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,155 @@
+//! Outcomes to health: pure. Values in, values out; no clock, no log.
+//!
+//! The system is unhealthy as soon as one check is down, and healthy when a round is complete and all are up. Until
+//! either is the case, nothing changes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What is known of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Nothing has been decided yet.
+    #[default]
+    Unknown,
+    /// All checks are up.
+    Healthy,
+    /// At least one check is down.
+    Unhealthy,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "unknown",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+        })
+    }
+}
+
+/// What is known of one check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Unknown,
+    Up,
+    Down,
+}
+
+/// Follows the outcomes of all checks.
+#[derive(Debug)]
+pub struct Judge {
+    standings: Vec<Standing>,
+    /// Checks that have not answered since the round began.
+    awaited: Vec<bool>,
+    health: Health,
+}
+
+impl Judge {
+    /// A judge of `checks` checks, none of which has answered.
+    #[must_use]
+    pub fn new(checks: usize) -> Self {
+        Self {
+            standings: vec![Standing::Unknown; checks],
+            awaited: vec![true; checks],
+            health: Health::Unknown,
+        }
+    }
+
+    /// A round begins: every check is awaited, also one that has been running since an earlier round.
+    pub fn begin_round(&mut self) {
+        self.awaited.fill(true);
+    }
+
+    /// Takes the outcome of a check and gives the health after it.
+    pub fn record(&mut self, check: usize, up: bool) -> Health {
+        self.standings[check] = if up { Standing::Up } else { Standing::Down };
+        self.awaited[check] = false;
+        if self.standings.contains(&Standing::Down) {
+            self.health = Health::Unhealthy;
+        } else if self.is_round_complete() {
+            self.health = Health::Healthy;
+        }
+        self.health
+    }
+
+    /// The newest verdict.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health
+    }
+
+    /// Whether every check has answered since the round began.
+    #[must_use]
+    pub fn is_round_complete(&self) -> bool {
+        !self.awaited.contains(&true)
+    }
+
+    /// The checks that are down, in the order of the file.
+    pub fn down(&self) -> impl Iterator<Item = usize> {
+        let standings = self.standings.iter().enumerate();
+        standings.filter_map(|(check, standing)| (*standing == Standing::Down).then_some(check))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Plays outcomes such as `a+ b- |` (`|` begins a round) and lists the health after each outcome.
+    fn play(checks: usize, script: &str) -> String {
+        let mut judge = Judge::new(checks);
+        let mut seen = Vec::new();
+        for word in script.split(' ') {
+            let Some(check) = word.bytes().next().filter(u8::is_ascii_lowercase) else {
+                judge.begin_round();
+                continue;
+            };
+            let health = judge.record(usize::from(check - b'a'), word.ends_with('+'));
+            seen.push(health.to_string());
+        }
+        seen.join(" ")
+    }
+
+    #[test]
+    fn a_promotion_waits_for_the_slowest_check() {
+        assert_eq!(play(2, "| a+ b+"), "unknown healthy");
+        assert_eq!(play(2, "| a+ b+ | a+ b+"), "unknown healthy healthy healthy");
+    }
+
+    #[test]
+    fn a_demotion_does_not_wait() {
+        assert_eq!(play(2, "| a- b+"), "unhealthy unhealthy");
+        assert_eq!(play(2, "| a+ b+ | a- b+"), "unknown healthy unhealthy unhealthy");
+    }
+
+    #[test]
+    fn all_must_be_up_in_the_same_round() {
+        assert_eq!(play(2, "| a- b+ | a+ b+"), "unhealthy unhealthy unhealthy healthy");
+        assert_eq!(play(2, "| a- b+ | a+ | a- b+"), "unhealthy unhealthy unhealthy unhealthy unhealthy");
+    }
+
+    #[test]
+    fn a_check_that_outlasts_its_round_counts_in_the_next() {
+        assert_eq!(play(2, "| a+ | b+ a+"), "unknown unknown healthy");
+    }
+
+    proptest! {
+        /// Health follows from nothing but the newest outcome of each check, once all have answered in a round.
+        #[test]
+        fn complete_rounds_decide(rounds in prop::collection::vec(prop::collection::vec(any::<bool>(), 3), 1..6)) {
+            let mut judge = Judge::new(3);
+            for round in rounds {
+                judge.begin_round();
+                let healths: Vec<_> = round.iter().enumerate().map(|(check, up)| judge.record(check, *up)).collect();
+                let expected = if round.contains(&false) { Health::Unhealthy } else { Health::Healthy };
+                prop_assert_eq!(healths[2], expected);
+                prop_assert!(judge.is_round_complete());
+                prop_assert_eq!(judge.down().count(), round.iter().filter(|up| !**up).count());
+            }
+        }
+    }
+}

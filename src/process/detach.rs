@@ -1,0 +1,78 @@
+//! Going to the background.
+//!
+//! The daemonize crate forks, makes a session, and points stdio to `/dev/null`. Its pidfile and user handling are not
+//! used, nor its exit status: the shell would see 0 whatever happened to the daemon. Instead the process that the
+//! operator started stays until the daemon says over a pipe that it is ready, or why it is not.
+
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+
+use anyhow::{Context, anyhow, bail};
+use daemonize::{Daemonize, Outcome};
+
+/// What a daemon says when it is ready; anything else is why it is not.
+const READY: &[u8] = b"ready";
+
+/// The daemon's side: somebody waits for its word.
+#[derive(Debug)]
+pub struct Starter(PipeWriter);
+
+impl Starter {
+    /// Lets the process that the operator started end with status 0.
+    pub fn ready(mut self) {
+        // Whoever was waiting may have been killed; the daemon goes on.
+        let _ = self.0.write_all(READY);
+    }
+
+    /// Has it tell the operator why not.
+    pub fn failed(mut self, why: &anyhow::Error) {
+        let _ = self.0.write_all(format!("{why:#}").as_bytes());
+    }
+}
+
+/// Which of the two we are after the fork.
+#[derive(Debug)]
+pub enum Side {
+    /// The process that the operator started; its work is done.
+    Started,
+    /// The daemon.
+    Daemon(Starter),
+}
+
+/// Forks a daemon: own session, stdio on `/dev/null`, the same working directory, umask 022. There must be no threads.
+///
+/// # Errors
+/// On either side: it could not be done. On the side that was started: what the daemon said.
+pub fn detach() -> anyhow::Result<Side> {
+    // Tried before the fork, as the crate tells nobody when it fails behind it.
+    std::env::set_current_dir(".").context("the working directory")?;
+    let (reader, writer) = pipe()?;
+    match Daemonize::new().working_directory(".").umask(0o022).execute() {
+        Outcome::Parent(result) => {
+            result?;
+            drop(writer);
+            await_word(reader)?;
+            Ok(Side::Started)
+        }
+        Outcome::Child(result) => {
+            let starter = Starter(writer);
+            match result {
+                Ok(_) => Ok(Side::Daemon(starter)),
+                Err(error) => {
+                    let error = anyhow!(error);
+                    starter.failed(&error);
+                    Err(error)
+                }
+            }
+        }
+    }
+}
+
+fn await_word(mut reader: PipeReader) -> anyhow::Result<()> {
+    let mut word = Vec::new();
+    reader.read_to_end(&mut word)?;
+    match word.as_slice() {
+        READY => Ok(()),
+        [] => bail!("the daemon ended while it was starting"),
+        why => bail!("{}", String::from_utf8_lossy(why)),
+    }
+}

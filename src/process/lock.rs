@@ -1,0 +1,131 @@
+//! The pidfile, which is the lock: one heartbeat at a time.
+//!
+//! The lock is an flock, taken before the file is touched, so a loser leaves it as it is and a stale one is no obstacle.
+//! It belongs to the open file, survives a fork, and ends with the last process that has it, however that ends. std's
+//! `File` is used and not nix's `Flock`, whose drop unlocks: the parent's, on its way out, would unlock the daemon's.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{anyhow, bail};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+use crate::file::{self, reason};
+
+/// How long a loser waits for the winner to have written its number.
+const NAME_WAIT: Duration = Duration::from_millis(500);
+
+/// A pidfile holds no more than a number and a line break.
+const LONGEST: u64 = 32;
+
+/// The held lock.
+#[derive(Debug)]
+pub struct Lock {
+    path: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    /// Takes the lock and writes our process number.
+    ///
+    /// # Errors
+    /// Another process holds it, and which one; or the file cannot be opened, or is something else than a pidfile.
+    pub fn take(path: &Path) -> anyhow::Result<Self> {
+        loop {
+            let mut file = open(path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => bail!(held(path, &mut file)),
+                Err(TryLockError::Error(error)) => bail!(failed(path, &error)),
+            }
+            // The last holder may have removed the file between our opening and locking it.
+            if !is_still_there(path, &file) {
+                continue;
+            }
+            if !looks_like_a_pidfile(&mut file) {
+                bail!("pidfile {}: holds something else than a process number", path.display());
+            }
+            let mut lock = Self {
+                path: path.to_owned(),
+                file,
+            };
+            lock.write_pid()?;
+            return Ok(lock);
+        }
+    }
+
+    /// Writes our process number, as again after a fork.
+    ///
+    /// # Errors
+    /// The system's, as on a full disk.
+    pub fn write_pid(&mut self) -> anyhow::Result<()> {
+        let text = format!("{}\n", std::process::id());
+        let mut write = || {
+            self.file.seek(SeekFrom::Start(0))?;
+            self.file.write_all(text.as_bytes())?;
+            self.file.set_len(text.len() as u64)
+        };
+        write().map_err(|error| failed(&self.path, &error))
+    }
+
+    /// Removes the file while the lock is still held. Where its folder does not let us, it is emptied.
+    pub fn release(self) {
+        if fs::remove_file(&self.path).is_err() {
+            let _ = self.file.set_len(0);
+        }
+    }
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    file::open(path, &mut options, false).map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    anyhow!("pidfile {}: {}", path.display(), reason(error))
+}
+
+fn is_still_there(path: &Path, file: &File) -> bool {
+    let (Ok(there), Ok(ours)) = (fs::symlink_metadata(path), file.metadata()) else {
+        return false;
+    };
+    (there.dev(), there.ino()) == (ours.dev(), ours.ino())
+}
+
+/// Empty, or a number: a pidfile given by mistake as something precious is not overwritten.
+fn looks_like_a_pidfile(file: &mut File) -> bool {
+    let text = content(file);
+    file.metadata().is_ok_and(|meta| meta.len() <= LONGEST)
+        && text.trim().bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn content(file: &mut File) -> String {
+    let mut text = String::new();
+    let _ = file.seek(SeekFrom::Start(0));
+    let _ = file.take(LONGEST).read_to_string(&mut text);
+    text
+}
+
+/// Says who holds the lock. The holder may just be about to write its number.
+fn held(path: &Path, file: &mut File) -> String {
+    let end = Instant::now() + NAME_WAIT;
+    let holder = loop {
+        let pid = content(file).trim().parse().ok().filter(|pid| is_alive(*pid));
+        if pid.is_some() || Instant::now() > end {
+            break pid;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let holder = holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+    format!("{}: locked by {holder}: is another heartbeat running?", path.display())
+}
+
+/// Any answer but "no such process" is one.
+fn is_alive(pid: i32) -> bool {
+    kill(Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
+}

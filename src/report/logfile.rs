@@ -1,0 +1,157 @@
+//! A log file that rotates: 1,000,000 bytes, four backups, as heartbeat.py's `RotatingFileHandler`.
+//!
+//! Every record is written whole by one write. What cannot be written is counted and told when it can be again; no
+//! error of the log ever reaches the checks.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::file;
+
+/// A file that would reach this many bytes is rotated first.
+const LARGEST: u64 = 1_000_000;
+
+/// Backups that are kept: `.1` is the newest.
+const BACKUPS: u32 = 4;
+
+/// The log file and its size.
+#[derive(Debug)]
+pub struct LogFile {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    lost: u64,
+}
+
+impl LogFile {
+    /// Opens `path` for appending, and creates it where it is not there.
+    ///
+    /// # Errors
+    /// The system's; or it is a link, or neither a file nor a device.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let (file, size) = open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            size,
+            lost: 0,
+        })
+    }
+
+    /// Writes one record, which ends in a line break. `notice` makes the record that tells how many were lost.
+    pub fn write(&mut self, record: &str, notice: impl Fn(u64) -> String) {
+        if self.lost > 0 {
+            let notice = notice(self.lost);
+            if self.append(notice.as_bytes()).is_err() {
+                self.lost += 1;
+                return;
+            }
+            self.lost = 0;
+        }
+        if self.append(record.as_bytes()).is_err() {
+            self.lost += 1;
+        }
+    }
+
+    fn append(&mut self, record: &[u8]) -> io::Result<()> {
+        let length = record.len() as u64;
+        if self.size > 0 && self.size + length >= LARGEST {
+            self.rotate();
+        }
+        match self.file.write_all(record) {
+            Ok(()) => {
+                self.size += length;
+                Ok(())
+            }
+            Err(error) => {
+                // A full disk may have taken half of the record.
+                let _ = self.file.set_len(self.size);
+                Err(error)
+            }
+        }
+    }
+
+    /// Moves the files on by one. Where that fails, as in a folder that may not be written, the old file goes on.
+    fn rotate(&mut self) {
+        for number in (1..BACKUPS).rev() {
+            let _ = fs::rename(self.backup(number), self.backup(number + 1));
+        }
+        let _ = fs::rename(&self.path, self.backup(1));
+        let _ = self.reopen();
+    }
+
+    fn backup(&self, number: u32) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{number}"));
+        name.into()
+    }
+
+    /// Opens the path again, as after it has been moved away.
+    ///
+    /// # Errors
+    /// As [`LogFile::open`]; the old file goes on.
+    pub fn reopen(&mut self) -> io::Result<()> {
+        (self.file, self.size) = open(&self.path)?;
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let file = file::open(path, OpenOptions::new().append(true).create(true), true)?;
+    let size = file.metadata()?.len();
+    Ok((file, size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: usize) -> String {
+        format!("{number:06} {}\n", "x".repeat(92))
+    }
+
+    #[test]
+    fn rotation_neither_loses_nor_tears_a_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log");
+        let mut log = LogFile::open(&path).expect("opened");
+        for number in 0..35_000 {
+            log.write(&line(number), |_| String::new());
+        }
+        let mut text = String::new();
+        for name in ["log.3", "log.2", "log.1", "log"] {
+            let part = fs::read_to_string(folder.path().join(name)).expect("there");
+            assert!(part.len() < 1_000_000 && part.ends_with('\n'), "{name}");
+            text.push_str(&part);
+        }
+        let expected: String = (0..35_000).map(line).collect();
+        assert!(text == expected, "lines are missing, torn or out of order");
+        assert!(!folder.path().join("log.4").exists());
+    }
+
+    #[test]
+    fn only_four_backups_are_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = LogFile::open(&folder.path().join("log")).expect("opened");
+        for number in 0..80_000 {
+            log.write(&line(number), |_| String::new());
+        }
+        let files = fs::read_dir(folder.path()).expect("readable").count();
+        assert_eq!(files, 5);
+    }
+
+    #[test]
+    fn what_was_lost_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log");
+        let mut log = LogFile::open(Path::new("/dev/full")).expect("a device will do");
+        let notice = |lost: u64| format!("{lost} lost\n");
+        log.write("a\n", notice);
+        log.write("b\n", notice);
+        log.path.clone_from(&path);
+        log.reopen().expect("opened");
+        log.write("c\n", notice);
+        assert_eq!(fs::read_to_string(&path).expect("there"), "2 lost\nc\n");
+    }
+}

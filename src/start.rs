@@ -1,0 +1,168 @@
+//! From arguments to the loop: a checklist. Whatever can go wrong at the start is told on stderr, in every mode.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use anyhow::{Context, bail};
+use log::warn;
+
+use crate::cli::{Args, Exit, Mode};
+use crate::config::{Config, General, LogTarget};
+use crate::critical;
+use crate::daemon::{Daemon, Parts};
+use crate::file::reason;
+use crate::pool::Pool;
+use crate::process::{self, detach, detach::Side, identity::Identity, lock::Lock};
+use crate::report::{self, logger::Logger};
+use crate::state::{State, StateFile};
+
+/// Does what the arguments ask for.
+#[must_use]
+pub fn run(args: &Args) -> Exit {
+    process::clean_up_inheritance();
+    let config = match Config::load(&args.config) {
+        Ok(config) => config,
+        Err(problems) => {
+            tell(&problems.to_string());
+            return Exit::Usage;
+        }
+    };
+    if args.test_config {
+        return test(args, &config);
+    }
+    let mode = args.mode(config.general.daemonize);
+    if mode == Mode::Daemon && config.general.logfile == LogTarget::Stderr {
+        tell("heartbeat: logfile = stderr does not go with --daemonize: a daemon has no stderr");
+        return Exit::Usage;
+    }
+    start(args, config, mode).unwrap_or_else(|error| {
+        tell(&format!("heartbeat: {error:#}"));
+        Exit::Failed
+    })
+}
+
+/// To stderr, and on when nobody listens: `eprintln!` would panic.
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn test(args: &Args, config: &Config) -> Exit {
+    for warning in &config.warnings {
+        tell(warning);
+    }
+    let (file, checks) = (args.config.display(), config.checks.len());
+    let actions = config.actions.len();
+    let _ = writeln!(io::stdout(), "{file}: good: {checks} checks, {actions} actions");
+    Exit::Good
+}
+
+fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
+    let identity = Identity::wanted(&config.general)?;
+    if let Some(identity) = &identity {
+        identity.assume()?;
+    }
+    let mut lock = Lock::take(&config.general.pidfile)?;
+    let prepared = prepare(args, &config, mode);
+    let (logger, file, state) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            lock.release();
+            return Err(error);
+        }
+    };
+    let starter = match mode {
+        Mode::Daemon => match detach::detach()? {
+            Side::Started => return Ok(Exit::Good),
+            Side::Daemon(starter) => Some(starter),
+        },
+        Mode::Foreground | Mode::Once => None,
+    };
+    let environment = identity.map(|identity| identity.environment()).unwrap_or_default();
+    let daemon = lock.write_pid().and_then(|()| {
+        report::started(&config, mode.name());
+        assemble(args, config, mode, environment, (logger, file, state))
+    });
+    let daemon = match (daemon, starter) {
+        (Ok(daemon), starter) => {
+            starter.into_iter().for_each(detach::Starter::ready);
+            daemon
+        }
+        (Err(error), starter) => {
+            critical!("{error:#}");
+            lock.release();
+            starter.into_iter().for_each(|starter| starter.failed(&error));
+            return Err(error);
+        }
+    };
+    let exit = daemon.run();
+    lock.release();
+    Ok(exit)
+}
+
+/// Opens what is written later, while errors still reach the terminal.
+fn prepare(args: &Args, config: &Config, mode: Mode) -> anyhow::Result<(Logger, StateFile, State)> {
+    let General {
+        logfile,
+        loglevel,
+        statefile,
+        ..
+    } = &config.general;
+    let logger = Logger::install(logfile, *loglevel, mode != Mode::Daemon)?;
+    // A panic is told in the log; a check's is its failure, and the daemon goes on.
+    std::panic::set_hook(Box::new(|panic| critical!("{panic}")));
+    let file = StateFile::new(statefile, &config.actions);
+    let failed = |error: io::Error| {
+        let reason = reason(&error);
+        anyhow::anyhow!("statefile {}: {reason}", statefile.display())
+    };
+    let (left, odd) = file.load().map_err(failed)?;
+    if let Some(odd) = odd {
+        let path = statefile.display();
+        warn!("statefile {path}: not understood ({odd}); what has been applied is unknown.");
+    }
+    let state = match mode {
+        Mode::Once => left,
+        // A daemon always asserts the first verdict anew.
+        Mode::Foreground | Mode::Daemon => State {
+            running: left.running,
+            ..file.unknown()
+        },
+    };
+    if !args.dry_run {
+        file.save(&state).map_err(failed)?;
+    }
+    Ok((logger, file, state))
+}
+
+fn assemble(
+    args: &Args,
+    config: Config,
+    mode: Mode,
+    environment: Vec<(String, String)>,
+    (logger, file, state): (Logger, StateFile, State),
+) -> anyhow::Result<Daemon> {
+    let workers = config.workers();
+    if config.checks.is_empty() {
+        bail!("nothing to check");
+    }
+    let checks: Arc<[_]> = config.checks.into();
+    let (sender, events) = channel();
+    process::forward_signals(sender.clone()).context("signals")?;
+    let pool = Pool::new(workers, Arc::clone(&checks), sender.clone())?;
+    Ok(Daemon::new(Parts {
+        mode,
+        dry_run: args.dry_run,
+        checks,
+        actions: config.actions,
+        interval: config.general.interval,
+        action_timeout: config.general.action_timeout,
+        environment,
+        pool,
+        file,
+        state,
+        logger,
+        sender,
+        events,
+    }))
+}
