@@ -73,7 +73,11 @@ impl fmt::Display for Ending {
                 Err(_) => write!(f, "killed by signal {number}"),
             },
             Self::TimedOut(timeout) => {
-                write!(f, "timed out after {}, killed with its children", seconds(*timeout))
+                write!(
+                    f,
+                    "timed out after {}, killed with its children",
+                    seconds(*timeout)
+                )
             }
             Self::Interrupted => f.write_str("interrupted, killed with its children"),
             Self::NotStarted(why) => write!(f, "not started: {why}"),
@@ -147,7 +151,11 @@ pub fn start(job: &Job, events: Sender<Event>) -> Result<Running, Finished> {
         let output = output.end();
         let took = begun.elapsed();
         // The loop is gone only when heartbeat is.
-        let _ = events.send(Event::ActionDone(Finished { ending, took, output }));
+        let _ = events.send(Event::ActionDone(Finished {
+            ending,
+            took,
+            output,
+        }));
     };
     let threads = in_thread("action", watch).and_then(|()| {
         in_thread("exit", move || {
@@ -291,7 +299,10 @@ impl Output {
     /// The command has ended: everything it wrote is in the pipe or has been taken.
     fn end(self) -> String {
         let end = Instant::now() + DRAIN;
-        while Instant::now() < end && !lock(&self.tail).ended && has_input(&self.reader, PollTimeout::ZERO) {
+        while Instant::now() < end
+            && !lock(&self.tail).ended
+            && has_input(&self.reader, PollTimeout::ZERO)
+        {
             thread::sleep(Duration::from_millis(1));
         }
         let mut tail = lock(&self.tail);

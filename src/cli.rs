@@ -7,10 +7,19 @@ use clap::Parser;
 
 /// Watches the services a node depends on, and takes the node into and out of rotation when their health changes.
 #[derive(Debug, Parser)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[command(version, after_help = EXIT_STATUS)]
 pub struct Args {
     /// Configuration file
-    #[arg(short, long, value_name = "FILE", default_value = "/etc/heartbeat/heartbeat.conf")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "/etc/heartbeat/heartbeat.conf"
+    )]
     pub config: PathBuf,
 
     /// Detach: own session, no terminal; returns when the daemon runs

@@ -117,14 +117,18 @@ impl Goal {
         if self.running.is_some() {
             return None;
         }
-        let open = |(_, action): &(usize, &Progress)| {
-            action.applied != Some(place) && !action.failed
-        };
+        let open =
+            |(_, action): &(usize, &Progress)| action.applied != Some(place) && !action.failed;
         let rank = |(index, action): &(usize, &Progress)| match place {
             Place::Promoted => *index,
             Place::Demoted => action.demotion_rank,
         };
-        let next = self.actions.iter().enumerate().filter(open).min_by_key(rank);
+        let next = self
+            .actions
+            .iter()
+            .enumerate()
+            .filter(open)
+            .min_by_key(rank);
         next.map(|(action, _)| Due { action, place })
     }
 
@@ -136,7 +140,9 @@ impl Goal {
 
     /// The running command has ended.
     pub fn end(&mut self, worked: bool) {
-        let Some(due) = self.running.take() else { return };
+        let Some(due) = self.running.take() else {
+            return;
+        };
         let action = &mut self.actions[due.action];
         action.applied = worked.then_some(due.place);
         action.failed = !worked;

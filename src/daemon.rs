@@ -103,6 +103,7 @@ impl Daemon {
     }
 
     /// Runs until stopped, or for one round.
+    #[must_use]
     pub fn run(mut self) -> Exit {
         self.end_leftover();
         loop {
@@ -164,7 +165,8 @@ impl Daemon {
 
     fn take_outcome(&mut self, outcome: &Outcome) {
         self.in_flight[outcome.check] = false;
-        self.report.outcome(&self.parts.checks[outcome.check], outcome);
+        self.report
+            .outcome(&self.parts.checks[outcome.check], outcome);
         if self.stopping {
             return;
         }
@@ -298,8 +300,12 @@ impl Daemon {
     /// A command that outlived the heartbeat that started it is ended before another one is run.
     fn end_leftover(&mut self) {
         let leftover = self.parts.state.running.take();
-        if let Some(process) = leftover.filter(|process| !self.parts.dry_run && process.is_alive()) {
-            warn!("Ending the command that an earlier run has left ({}).", process.pid);
+        if let Some(process) = leftover.filter(|process| !self.parts.dry_run && process.is_alive())
+        {
+            warn!(
+                "Ending the command that an earlier run has left ({}).",
+                process.pid
+            );
             process.end_group(GRACE);
         }
     }
@@ -309,11 +315,16 @@ impl Daemon {
         if signal == SIGHUP {
             match self.parts.logger.reopen() {
                 Ok(()) => info!("Received {name}. Log reopened."),
-                Err(error) => error!("Received {name}. The log cannot be reopened: {}.", reason(&error)),
+                Err(error) => error!(
+                    "Received {name}. The log cannot be reopened: {}.",
+                    reason(&error)
+                ),
             }
             return;
         }
-        if self.stopping && let Some(command) = &self.command {
+        if self.stopping
+            && let Some(command) = &self.command
+        {
             info!("Received {name} again. Killing the running command.");
             command.interrupt();
             return;
@@ -334,21 +345,24 @@ impl Daemon {
             Health::Unknown => Exit::Failed,
         };
         info!("One-time run-through complete. Goodbye.");
-        match self.goal.is_reached() && self.state_kept {
-            true => verdict,
-            false => Exit::Failed,
+        if self.goal.is_reached() && self.state_kept {
+            return verdict;
         }
+        Exit::Failed
     }
 }
 
 /// Names, one a line, as many as fit where Linux takes no variable of 128 KiB.
 fn lines(names: &[&str]) -> String {
     const LONGEST: usize = 64 * 1024;
-    let mut text = names.join("\n");
-    if text.len() > LONGEST {
-        let end = text.floor_char_boundary(LONGEST);
-        let end = text[..end].rfind('\n').unwrap_or_default();
-        text.truncate(end);
+    let mut text = String::new();
+    for name in names {
+        if text.len() + name.len() > LONGEST {
+            break;
+        }
+        text.push_str(name);
+        text.push('\n');
     }
+    text.truncate(text.trim_end().len());
     text
 }

@@ -117,19 +117,31 @@ mod tests {
     #[test]
     fn a_promotion_waits_for_the_slowest_check() {
         assert_eq!(play(2, "| a+ b+"), "unknown healthy");
-        assert_eq!(play(2, "| a+ b+ | a+ b+"), "unknown healthy healthy healthy");
+        assert_eq!(
+            play(2, "| a+ b+ | a+ b+"),
+            "unknown healthy healthy healthy"
+        );
     }
 
     #[test]
     fn a_demotion_does_not_wait() {
         assert_eq!(play(2, "| a- b+"), "unhealthy unhealthy");
-        assert_eq!(play(2, "| a+ b+ | a- b+"), "unknown healthy unhealthy unhealthy");
+        assert_eq!(
+            play(2, "| a+ b+ | a- b+"),
+            "unknown healthy unhealthy unhealthy"
+        );
     }
 
     #[test]
     fn all_must_be_up_in_the_same_round() {
-        assert_eq!(play(2, "| a- b+ | a+ b+"), "unhealthy unhealthy unhealthy healthy");
-        assert_eq!(play(2, "| a- b+ | a+ | a- b+"), "unhealthy unhealthy unhealthy unhealthy unhealthy");
+        assert_eq!(
+            play(2, "| a- b+ | a+ b+"),
+            "unhealthy unhealthy unhealthy healthy"
+        );
+        assert_eq!(
+            play(2, "| a- b+ | a+ | a- b+"),
+            "unhealthy unhealthy unhealthy unhealthy unhealthy"
+        );
     }
 
     #[test]

@@ -30,7 +30,11 @@ impl Pool {
     ///
     /// # Errors
     /// The threads cannot be started.
-    pub fn new(workers: usize, checks: Arc<[Check]>, events: Sender<Event>) -> anyhow::Result<Self> {
+    pub fn new(
+        workers: usize,
+        checks: Arc<[Check]>,
+        events: Sender<Event>,
+    ) -> anyhow::Result<Self> {
         let workers = ThreadPoolBuilder::new()
             .num_threads(workers)
             .thread_name(|index| format!("check-{index}"))

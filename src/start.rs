@@ -13,7 +13,8 @@ use crate::critical;
 use crate::daemon::{Daemon, Parts};
 use crate::file::reason;
 use crate::pool::Pool;
-use crate::process::{self, detach, detach::Side, identity::Identity, lock::Lock};
+use crate::process::detach::{self, Side, Starter};
+use crate::process::{self, identity::Identity, lock::Lock};
 use crate::report::{self, logger::Logger};
 use crate::state::{State, StateFile};
 
@@ -53,7 +54,10 @@ fn test(args: &Args, config: &Config) -> Exit {
     }
     let (file, checks) = (args.config.display(), config.checks.len());
     let actions = config.actions.len();
-    let _ = writeln!(io::stdout(), "{file}: good: {checks} checks, {actions} actions");
+    let _ = writeln!(
+        io::stdout(),
+        "{file}: good: {checks} checks, {actions} actions"
+    );
     Exit::Good
 }
 
@@ -62,42 +66,54 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
     if let Some(identity) = &identity {
         identity.assume()?;
     }
-    let mut lock = Lock::take(&config.general.pidfile)?;
-    let prepared = prepare(args, &config, mode);
-    let (logger, file, state) = match prepared {
+    let lock = Lock::take(&config.general.pidfile)?;
+    let environment = identity.map(|identity| identity.environment());
+    let (logger, file, state) = match prepare(args, &config, mode) {
         Ok(prepared) => prepared,
         Err(error) => {
             lock.release();
             return Err(error);
         }
     };
-    let starter = match mode {
-        Mode::Daemon => match detach::detach()? {
-            Side::Started => return Ok(Exit::Good),
-            Side::Daemon(starter) => Some(starter),
-        },
-        Mode::Foreground | Mode::Once => None,
-    };
-    let environment = identity.map(|identity| identity.environment()).unwrap_or_default();
-    let daemon = lock.write_pid().and_then(|()| {
-        report::started(&config, mode.name());
-        assemble(args, config, mode, environment, (logger, file, state))
-    });
-    let daemon = match (daemon, starter) {
-        (Ok(daemon), starter) => {
-            starter.into_iter().for_each(detach::Starter::ready);
-            daemon
-        }
-        (Err(error), starter) => {
-            critical!("{error:#}");
+    let starter = match go_to(mode) {
+        Ok(Side::Started) => return Ok(Exit::Good),
+        Ok(Side::Daemon(starter)) => starter,
+        Err(error) => {
             lock.release();
-            starter.into_iter().for_each(|starter| starter.failed(&error));
             return Err(error);
         }
     };
-    let exit = daemon.run();
+    let daemon = lock.write_pid().and_then(|()| {
+        report::started(&config, mode.name());
+        assemble(
+            args,
+            config,
+            mode,
+            environment.unwrap_or_default(),
+            (logger, file, state),
+        )
+    });
+    let exit = match daemon {
+        Ok(daemon) => {
+            starter.ready();
+            Ok(daemon.run())
+        }
+        Err(error) => {
+            critical!("{error:#}");
+            starter.failed(&error);
+            Err(error)
+        }
+    };
     lock.release();
-    Ok(exit)
+    exit
+}
+
+/// To the background, where the mode asks for it.
+fn go_to(mode: Mode) -> anyhow::Result<Side> {
+    match mode {
+        Mode::Daemon => detach::detach(),
+        Mode::Foreground | Mode::Once => Ok(Side::Daemon(Starter::nobody())),
+    }
 }
 
 /// Opens what is written later, while errors still reach the terminal.

@@ -91,14 +91,19 @@ impl StateFile {
     pub fn load(&self) -> io::Result<(State, Option<String>)> {
         let file = match file::open(&self.path, OpenOptions::new().read(true), false) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((self.unknown(), None)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok((self.unknown(), None));
+            }
             Err(error) => return Err(error),
         };
         let mut bytes = Vec::new();
         file.take(LARGEST).read_to_end(&mut bytes)?;
         match serde_json::from_slice::<Stored>(&bytes) {
             Ok(stored) if stored.heartbeat == FORM => Ok((self.valid(stored), None)),
-            Ok(stored) => Ok((self.unknown(), Some(format!("form {}, not {FORM}", stored.heartbeat)))),
+            Ok(stored) => Ok((
+                self.unknown(),
+                Some(format!("form {}, not {FORM}", stored.heartbeat)),
+            )),
             Err(_) if bytes.is_empty() => Ok((self.unknown(), Some("it is empty".to_owned()))),
             Err(error) => Ok((self.unknown(), Some(error.to_string()))),
         }
@@ -194,8 +199,8 @@ fn fingerprint(action: &Action) -> String {
         context.update(command.as_bytes());
     }
     let hash = context.finish();
-    let half = hash.as_ref().iter().take(16);
-    half.map(|byte| format!("{byte:02x}")).collect()
+    let half = hash.as_ref().first_chunk().copied().unwrap_or_default();
+    format!("{:032x}", u128::from_be_bytes(half))
 }
 
 #[cfg(test)]
@@ -243,7 +248,10 @@ mod tests {
         let (_folder, path) = folder();
         let before = StateFile::new(&path, &[action("a", "on"), action("b", "on")]);
         before.save(&known()).expect("saved");
-        let after = StateFile::new(&path, &[action("b", "on"), action("a", "other"), action("c", "on")]);
+        let after = StateFile::new(
+            &path,
+            &[action("b", "on"), action("a", "other"), action("c", "on")],
+        );
         let (state, warning) = after.load().expect("there");
         assert_eq!(state.applied, [Some(Place::Demoted), None, None]);
         assert_eq!((state.health, warning), (Health::Healthy, None));
@@ -264,7 +272,14 @@ mod tests {
         let file = StateFile::new(&path, &[action("a", "on")]);
         file.save(&file.unknown()).expect("saved");
         let whole = fs::read(&path).expect("there");
-        for bytes in [&whole[..whole.len() / 2], b"", b"{}", b"[1]", b"\x00\xff", br#"{"heartbeat":9}"#] {
+        for bytes in [
+            &whole[..whole.len() / 2],
+            b"",
+            b"{}",
+            b"[1]",
+            b"\x00\xff",
+            br#"{"heartbeat":9}"#,
+        ] {
             fs::write(&path, bytes).expect("written");
             let (state, warning) = file.load().expect("readable");
             assert_eq!(state, file.unknown());

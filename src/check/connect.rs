@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike};
+use nix::sys::socket::{
+    self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike,
+};
 
 use super::{Deadline, Failure, Phase, Target, resolve};
 use crate::file::reason;
@@ -39,45 +41,89 @@ pub fn connect(target: &Target, deadline: Deadline) -> Result<Stream, Failure> {
     Ok(Stream { socket, deadline })
 }
 
-/// A connection that is being established.
+/// Connects to the first address that answers.
+fn race(addresses: &[SocketAddr], deadline: Deadline) -> Result<TcpStream, Failure> {
+    let parts = u32::try_from(2 * addresses.len())
+        .unwrap_or(u32::MAX)
+        .max(1);
+    let head_start = HEAD_START.min(deadline.left() / parts);
+    let mut race = Race::default();
+    for (index, &address) in addresses.iter().enumerate() {
+        race.enter(address);
+        let is_last = index + 1 == addresses.len();
+        let patience = if is_last { deadline.left() } else { head_start };
+        if let Some(socket) = race.winner(patience) {
+            return Ok(socket);
+        }
+    }
+    Err(race.failure(deadline))
+}
+
+/// Connections that are being established, and those that failed.
+#[derive(Default)]
+struct Race {
+    running: Vec<Attempt>,
+    failed: Vec<(SocketAddr, String)>,
+}
+
 struct Attempt {
     address: SocketAddr,
     socket: TcpStream,
 }
 
-/// Connects to the first address that answers.
-fn race(addresses: &[SocketAddr], deadline: Deadline) -> Result<TcpStream, Failure> {
-    let share = deadline.left() / u32::try_from(2 * addresses.len()).unwrap_or(u32::MAX).max(1);
-    let head_start = HEAD_START.min(share);
-    let mut waiting = addresses.iter();
-    let mut running: Vec<Attempt> = Vec::with_capacity(addresses.len());
-    let mut failed: Vec<(SocketAddr, String)> = Vec::new();
-    loop {
-        let Some(&address) = waiting.next() else { break };
+impl Race {
+    fn enter(&mut self, address: SocketAddr) {
         match begin(address) {
-            Ok(socket) => running.push(Attempt { address, socket }),
-            Err(error) => {
-                failed.push((address, reason(&error)));
-                continue;
-            }
-        }
-        let next = Instant::now() + head_start;
-        let more = waiting.len() > 0;
-        loop {
-            let left = next.saturating_duration_since(Instant::now());
-            let wait = if more { left.min(deadline.left()) } else { deadline.left() };
-            if running.is_empty() || wait.is_zero() {
-                break;
-            }
-            if let Some(socket) = first_established(&mut running, &mut failed, wait) {
-                return Ok(socket);
-            }
+            Ok(socket) => self.running.push(Attempt { address, socket }),
+            Err(error) => self.failed.push((address, reason(&error))),
         }
     }
-    let silent = running.iter().map(|attempt| attempt.address);
-    let silence = format!("no answer {}", deadline.within());
-    failed.extend(silent.map(|address| (address, silence.clone())));
-    Err(Failure::new(Phase::Connect, &all_reasons(&failed)))
+
+    /// The first that is established; none while `patience` lasts, or none any more.
+    fn winner(&mut self, patience: Duration) -> Option<TcpStream> {
+        let end = Instant::now() + patience;
+        while !self.running.is_empty() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            if let Some(socket) = self.first_established(left) {
+                return Some(socket);
+            }
+        }
+        None
+    }
+
+    /// Waits once for news of the running attempts.
+    fn first_established(&mut self, wait: Duration) -> Option<TcpStream> {
+        let mut sockets: Vec<_> = self
+            .running
+            .iter()
+            .map(|attempt| PollFd::new(attempt.socket.as_fd(), PollFlags::POLLOUT))
+            .collect();
+        if poll_for(&mut sockets, wait) == 0 {
+            return None;
+        }
+        let news: Vec<bool> = sockets.iter().map(|s| s.any().unwrap_or(true)).collect();
+        let mut established = None;
+        // From the end, so that the indices that are still to come stay right.
+        for index in (0..news.len()).rev().filter(|index| news[*index]) {
+            let attempt = self.running.swap_remove(index);
+            match verdict(&attempt) {
+                Ok(()) => established = Some(attempt.socket),
+                Err(error) => self.failed.push((attempt.address, reason(&error))),
+            }
+        }
+        established
+    }
+
+    fn failure(mut self, deadline: Deadline) -> Failure {
+        let silence = format!("no answer {}", deadline.within());
+        let silent = self.running.iter().map(|attempt| attempt.address);
+        self.failed
+            .extend(silent.map(|address| (address, silence.clone())));
+        Failure::new(Phase::Connect, &all_reasons(&self.failed))
+    }
 }
 
 /// One reason stands alone; of several, each names its address.
@@ -115,34 +161,6 @@ fn connect_to(socket: &OwnedFd, address: &dyn SockaddrLike) -> nix::Result<()> {
     socket::connect(socket.as_raw_fd(), address)
 }
 
-/// Waits for news of the running attempts. Those that failed are moved to `failed`.
-fn first_established(
-    running: &mut Vec<Attempt>,
-    failed: &mut Vec<(SocketAddr, String)>,
-    wait: Duration,
-) -> Option<TcpStream> {
-    let mut sockets: Vec<_> = running
-        .iter()
-        .map(|attempt| PollFd::new(attempt.socket.as_fd(), PollFlags::POLLOUT))
-        .collect();
-    if poll_for(&mut sockets, wait) == 0 {
-        return None;
-    }
-    let news: Vec<bool> = sockets.iter().map(|s| s.any().unwrap_or(true)).collect();
-    let ready = news.iter().enumerate().filter(|(_, news)| **news);
-    // From the end, so that the indices that are still to come stay right.
-    let ready: Vec<usize> = ready.map(|(index, _)| index).rev().collect();
-    let mut established = None;
-    for index in ready {
-        let attempt = running.swap_remove(index);
-        match verdict(&attempt) {
-            Ok(()) => established = Some(attempt.socket),
-            Err(error) => failed.push((attempt.address, reason(&error))),
-        }
-    }
-    established
-}
-
 fn verdict(attempt: &Attempt) -> io::Result<()> {
     if let Some(error) = attempt.socket.take_error()? {
         return Err(error);
@@ -151,10 +169,10 @@ fn verdict(attempt: &Attempt) -> io::Result<()> {
     // itself (TCP simultaneous open, RFC 9293, 3.5) and would look like a live service.
     let to_itself = attempt.address.port() >= LOWEST_EPHEMERAL
         && attempt.socket.local_addr()? == attempt.address;
-    match to_itself {
-        true => Err(io::ErrorKind::ConnectionRefused.into()),
-        false => Ok(()),
+    if to_itself {
+        return Err(Errno::ECONNREFUSED.into());
     }
+    Ok(())
 }
 
 /// The number of sockets with news after at most `wait`.
@@ -236,7 +254,11 @@ mod tests {
         let any: SocketAddr = ([127, 0, 0, 1], 0).into();
         socket.bind(&any.into()).expect("a free port");
         socket.listen(0).expect("listens");
-        let address = socket.local_addr().expect("bound").as_socket().expect("IPv4");
+        let address = socket
+            .local_addr()
+            .expect("bound")
+            .as_socket()
+            .expect("IPv4");
         let brief = Duration::from_millis(200);
         let fill = (0..4).map_while(|_| TcpStream::connect_timeout(&address, brief).ok());
         (fill.collect(), socket, address)
@@ -258,7 +280,10 @@ mod tests {
         let deadline = Deadline::after(Duration::from_secs(10));
         let socket = race(&[dead, live], deadline).expect("live");
         assert_eq!(socket.peer_addr().expect("connected"), live);
-        assert!(deadline.left() > Duration::from_secs(5), "the dead one was waited for");
+        assert!(
+            deadline.left() > Duration::from_secs(5),
+            "the dead one was waited for"
+        );
     }
 
     #[test]
@@ -269,7 +294,10 @@ mod tests {
         let deadline = Deadline::after(Duration::from_millis(300));
         let failure = race(&[silent, dead], deadline).expect_err("both are dead");
         let expected = "Connection refused (127.0.0.1), no answer within 0.3s (127.0.0.1)";
-        assert_eq!((failure.phase, failure.reason.as_str()), (Phase::Connect, expected));
+        assert_eq!(
+            (failure.phase, failure.reason.as_str()),
+            (Phase::Connect, expected)
+        );
     }
 
     #[test]
@@ -278,8 +306,14 @@ mod tests {
         let socket = socket.expect("a socket");
         let any: SocketAddr = ([127, 0, 0, 1], 0).into();
         socket.bind(&any.into()).expect("a free port");
-        let own = socket.local_addr().expect("bound").as_socket().expect("IPv4");
-        socket.connect(&own.into()).expect("TCP connects a socket to itself");
+        let own = socket
+            .local_addr()
+            .expect("bound")
+            .as_socket()
+            .expect("IPv4");
+        socket
+            .connect(&own.into())
+            .expect("TCP connects a socket to itself");
         let attempt = Attempt {
             address: own,
             socket: socket.into(),

@@ -84,21 +84,23 @@ fn uri(scheme: &str, target: &Target, path: &str) -> String {
         "https" => 443,
         _ => 80,
     };
-    let host = target.host.bracketed();
-    let host = host.split('%').next().map_or(host.clone(), |bare| {
-        let closes = host.ends_with(']') && !bare.ends_with(']');
-        format!("{bare}{}", if closes { "]" } else { "" })
-    });
-    match target.port == usual {
-        true => format!("{scheme}://{host}{path}"),
-        false => format!("{scheme}://{host}:{}{path}", target.port),
+    // A zone is this machine's business and in no URL (RFC 9844, 4).
+    let shown = target.host.bracketed();
+    let host = match shown.split_once('%') {
+        Some((address, _)) => format!("{address}]"),
+        None => shown,
+    };
+    if target.port == usual {
+        return format!("{scheme}://{host}{path}");
     }
+    format!("{scheme}://{host}:{}{path}", target.port)
 }
 
 impl Probe for Http {
     fn probe(&self, deadline: Deadline) -> Result<(), Failure> {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let wire = Wire {
+            home: self.uri.clone(),
             target: self.target.clone(),
             deadline,
             seen: Arc::clone(&seen),

@@ -105,8 +105,10 @@ impl Check {
         })
     }
 
-    /// Runs the check once; takes its timeout at the longest. A probe that panics has failed.
-    #[must_use]
+    /// Runs the check once; takes its timeout at the longest.
+    ///
+    /// # Errors
+    /// Why the endpoint is down. A probe that panics has failed, too.
     pub fn run(&self) -> Result<(), Failure> {
         let deadline = Deadline::after(self.timeout);
         // A probe shares nothing that a panic could leave half changed: its connection is dropped on the way.
@@ -128,7 +130,9 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
 
 fn read_kind(settings: &mut Settings) -> Option<&'static Kind> {
     settings.or("type", Some(&tcp::TCP), |text| {
-        let found = KINDS.iter().find(|kind| kind.name.eq_ignore_ascii_case(text));
+        let found = KINDS
+            .iter()
+            .find(|kind| kind.name.eq_ignore_ascii_case(text));
         let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
         match found {
             Some(kind) => Ok(Some(kind)),
@@ -142,17 +146,25 @@ fn read_port(settings: &mut Settings, kind: &Kind) -> Option<u16> {
         return settings.optional("port", settings::port);
     }
     if kind.default_port.is_none() {
-        settings.note("port", format!("missing; type {} must give one (1 to 65535)", kind.name));
+        settings.note(
+            "port",
+            format!("missing; type {} must give one (1 to 65535)", kind.name),
+        );
     }
     kind.default_port
 }
 
 fn read_action(settings: &mut Settings) -> Option<String> {
-    let text = settings.value("action").map(|value| value.text.to_lowercase());
+    let text = settings
+        .value("action")
+        .map(|value| value.text.to_lowercase());
     match text {
         Some(name) if !name.is_empty() => Some(name),
         _ => {
-            settings.note("action", "missing; name a key of [promotions] and [demotions]");
+            settings.note(
+                "action",
+                "missing; name a key of [promotions] and [demotions]",
+            );
             None
         }
     }
@@ -287,7 +299,10 @@ mod tests {
             probe: Box::new(Panics),
         };
         let failure = check.run().expect_err("a panic is a failure");
-        assert!(failure.reason.ends_with("panic: out of\\nluck"), "{failure}");
+        assert!(
+            failure.reason.ends_with("panic: out of\\nluck"),
+            "{failure}"
+        );
     }
 
     #[test]

@@ -44,7 +44,9 @@ impl Host {
         if let Some((address, zone)) = inner.split_once('%')
             && address.parse::<Ipv6Addr>().is_ok()
             && !zone.is_empty()
-            && zone.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            && zone
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         {
             return Ok(Self::Name(inner.to_owned()));
         }
@@ -92,7 +94,8 @@ fn fault(name: &str) -> Option<&'static str> {
         Some("letters, digits, -, _ and . only")
     } else if name.len() > LONGEST_NAME {
         Some("longer than 253 characters")
-    } else if name.trim_end_matches('.').is_empty() || name.contains("..") || name.starts_with('.') {
+    } else if name.trim_end_matches('.').is_empty() || name.contains("..") || name.starts_with('.')
+    {
         Some("it has an empty part")
     } else {
         None
@@ -162,7 +165,12 @@ impl Lookup {
             .ready
             .wait_timeout_while(found, deadline.left(), |found| found.is_none())
             .unwrap_or_else(PoisonError::into_inner);
-        let silence = || Err(format!("no answer from the name server {}", deadline.within()));
+        let silence = || {
+            Err(format!(
+                "no answer from the name server {}",
+                deadline.within()
+            ))
+        };
         found.clone().unwrap_or_else(silence)
     }
 }
@@ -184,10 +192,10 @@ fn ask(name: &str) -> Found {
             distinct.push(address);
         }
     }
-    match distinct.is_empty() {
-        true => Err("the name has no address".to_owned()),
-        false => Ok(distinct),
+    if distinct.is_empty() {
+        return Err("the name has no address".to_owned());
     }
+    Ok(distinct)
 }
 
 /// Puts IPv6 and IPv4 in turns, the resolver's first choice first (RFC 8305, 4), so that no dead family stands before
@@ -217,11 +225,19 @@ mod tests {
 
     #[test]
     fn hosts() {
-        for text in ["localhost", "a-b_c.example.", "127.0.0.1", "::1", "[::1]", "fe80::1%eth0"] {
+        for text in [
+            "localhost",
+            "a-b_c.example.",
+            "127.0.0.1",
+            "::1",
+            "[::1]",
+            "fe80::1%eth0",
+        ] {
             assert!(Host::parse(text).is_ok(), "{text}");
         }
         for text in [
-            "", "http://a", "a b", "a/b", "a:80", "[::1", "a..b", ".", "grün.de", "-a", "a\tb", "[::1]:80", "a,b",
+            "", "http://a", "a b", "a/b", "a:80", "[::1", "a..b", ".", "grün.de", "-a", "a\tb",
+            "[::1]:80", "a,b",
         ] {
             assert!(Host::parse(text).is_err(), "{text}");
         }

@@ -196,7 +196,10 @@ fn certificate_reason(error: &CertificateError) -> String {
     let day = |time: &UnixTime| {
         let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         let time = DateTime::from_timestamp(seconds, 0);
-        time.map_or_else(|| "?".to_owned(), |time| time.format("%Y-%m-%d").to_string())
+        time.map_or_else(
+            || "?".to_owned(),
+            |time| time.format("%Y-%m-%d").to_string(),
+        )
     };
     match error {
         CertificateError::Expired => "certificate expired".to_owned(),
@@ -212,7 +215,10 @@ fn certificate_reason(error: &CertificateError) -> String {
             presented,
         } => {
             let names = presented.join(", ");
-            format!("certificate is not for {} (it is for: {names})", expected.to_str())
+            format!(
+                "certificate is not for {} (it is for: {names})",
+                expected.to_str()
+            )
         }
         CertificateError::UnknownIssuer => "certificate of an unknown authority".to_owned(),
         CertificateError::Other(other) => match other.0.downcast_ref::<SelfSigned>() {

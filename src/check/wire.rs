@@ -37,7 +37,9 @@ pub struct Seen {
 /// Makes the connections of one check. ureq resolves nothing and knows no time: both are ours.
 #[derive(Debug)]
 pub struct Wire {
-    /// Where the check was sent; a redirect may lead elsewhere.
+    /// Where the check is sent; a redirect may lead elsewhere.
+    pub home: Uri,
+    /// The same, as it is connected to.
     pub target: Target,
     /// The end of the whole check.
     pub deadline: Deadline,
@@ -75,7 +77,11 @@ pub fn failure_in_io(error: &io::Error) -> Option<Failure> {
 impl Connector for Wire {
     type Out = Connection;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Connection>, Error> {
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Connection>, Error> {
         lock(&self.seen).first_words.clear();
         let target = self.target_of(details.uri).map_err(carried)?;
         let stream = connect::connect(&target, self.deadline).map_err(carried)?;
@@ -97,6 +103,9 @@ impl Connector for Wire {
 impl Wire {
     fn target_of(&self, uri: &Uri) -> Result<Target, Failure> {
         let wrong = |what: &str| Failure::new(Phase::Status, &format!("redirect to {uri}: {what}"));
+        if uri.scheme() == self.home.scheme() && uri.authority() == self.home.authority() {
+            return Ok(self.target.clone());
+        }
         let host = uri.host().ok_or_else(|| wrong("no host"))?;
         let port = match uri.scheme_str() {
             Some("https") => 443,
@@ -104,9 +113,6 @@ impl Wire {
             _ => return Err(wrong("neither http nor https")),
         };
         let port = uri.port_u16().unwrap_or(port);
-        if port == self.target.port && host == self.target.host.bracketed() {
-            return Ok(self.target.clone());
-        }
         let host = Host::parse(host).map_err(|text| wrong(&text))?;
         Ok(Target { host, port })
     }

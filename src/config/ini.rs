@@ -1,7 +1,7 @@
 //! Text to sections and entries, each with its line: `ConfigParser`'s dialect, read by rust-ini.
 //!
 //! rust-ini keeps no line numbers, takes a backslash at the end of a line for a continuation, glues a line of junk to
-//! the next key and lets doubled keys pass. So a pre-pass follows CPython's `configparser` line by line, notes where
+//! the next key and lets doubled keys pass. So a pre-pass follows Python's own `configparser` line by line, notes where
 //! each thing stands and what is wrong, and writes the same content down in a form that rust-ini reads exactly: one
 //! line per key, the value quoted and escaped.
 
@@ -101,7 +101,7 @@ enum Home {
     Unreadable,
 }
 
-/// The pre-pass: the state of CPython's `RawConfigParser._read` between two lines.
+/// The pre-pass: the state of Python's `RawConfigParser._read` between two lines.
 #[derive(Default)]
 struct Scan {
     document: Document,
@@ -208,7 +208,10 @@ impl Scan {
             }
             (Home::Unreadable, _) => self.open = Open::Unreadable(indent),
             _ => {
-                let text = format!("key {} stands before the first [section]", quote(&entry.key));
+                let text = format!(
+                    "key {} stands before the first [section]",
+                    quote(&entry.key)
+                );
                 self.unreadable(number, indent, text);
             }
         }
@@ -218,10 +221,14 @@ impl Scan {
         self.end_value();
         self.open = Open::Unreadable(indent);
         let place = match (&self.home, self.document.sections.last()) {
-            (Home::Section, Some(section)) => format!("[{}]", crate::settings::plain(&section.name)),
+            (Home::Section, Some(section)) => {
+                format!("[{}]", crate::settings::plain(&section.name))
+            }
             _ => String::new(),
         };
-        self.document.problems.push(Problem::new(number, place, text));
+        self.document
+            .problems
+            .push(Problem::new(number, place, text));
     }
 
     fn extend_value(&mut self, line: &str) {
@@ -315,7 +322,12 @@ fn canonical(sections: &[Section]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "[{}]", escaped(&section.name));
         for entry in &section.entries {
-            let _ = writeln!(text, "{}=\"{}\"", escaped(&entry.key), escaped(&entry.value));
+            let _ = writeln!(
+                text,
+                "{}=\"{}\"",
+                escaped(&entry.key),
+                escaped(&entry.value)
+            );
         }
     }
     text
@@ -357,7 +369,10 @@ mod tests {
 
     fn problems(text: &str) -> Vec<String> {
         let problems = read(text).problems;
-        problems.iter().map(|p| format!("{}: {p}", p.line)).collect()
+        problems
+            .iter()
+            .map(|p| format!("{}: {p}", p.line))
+            .collect()
     }
 
     #[test]
@@ -402,7 +417,8 @@ mod tests {
 
     #[test]
     fn a_command_may_be_a_small_script() {
-        let text = "[demotions]\nk = case x in\n  x) # yes\n  # why\n  ;;\n  ; gone\n  esac\n# gone\n";
+        let text =
+            "[demotions]\nk = case x in\n  x) # yes\n  # why\n  ;;\n  ; gone\n  esac\n# gone\n";
         assert_eq!(entries(text), ["k=case x in\nx) # yes\n# why\n;;\nesac@2"]);
     }
 
@@ -425,7 +441,10 @@ mod tests {
     #[test]
     fn a_long_line_is_a_problem_of_sensible_length() {
         let text = format!("[s]\nk = {}\n", "x".repeat(10_000_000));
-        assert_eq!(problems(&text), ["2: [s]: line of 10000004 bytes (at most 65536)"]);
+        assert_eq!(
+            problems(&text),
+            ["2: [s]: line of 10000004 bytes (at most 65536)"]
+        );
     }
 
     proptest! {
@@ -439,7 +458,8 @@ mod tests {
                 name: name.trim().to_owned(), line: 1,
                 entries: keys.into_iter().map(|(key, value)| Entry { key, value, line: 2 }).collect(),
             }).collect();
-            prop_assert_eq!(through_rust_ini(&sections).as_ref(), Ok(&sections));
+            let read = through_rust_ini(&sections);
+            prop_assert_eq!(read, Ok(sections));
         }
 
         /// Lines that look like a configuration, in any order, never panic, and every line number exists.

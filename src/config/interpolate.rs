@@ -66,7 +66,11 @@ pub fn resolve(
                 ready.insert(key.clone(), value);
             }
             Err(text) => {
-                let home = if value.inherited { DEFAULT } else { &section.name };
+                let home = if value.inherited {
+                    DEFAULT
+                } else {
+                    &section.name
+                };
                 problems.push(Problem::of_key(value.line, home, key, text));
             }
         }
@@ -93,14 +97,18 @@ fn raw_values(section: &Section, document: &Document) -> BTreeMap<String, Value>
 
 fn expand(text: &str, raw: &BTreeMap<String, Value>, depth: usize) -> Result<String, String> {
     if depth > DEEPEST {
-        return Err(format!("%(…)s leads to itself, or through more than {DEEPEST} keys"));
+        return Err(format!(
+            "%(…)s leads to itself, or through more than {DEEPEST} keys"
+        ));
     }
     let mut result = String::new();
     let mut rest = text;
     while let Some((before, name, after)) = split_reference(rest) {
         let Some(value) = raw.get(&name) else {
             let text = format!("%({name})s asks for {}", quote(&name));
-            return Err(format!("{text}, which is neither in this section nor in [DEFAULT]"));
+            return Err(format!(
+                "{text}, which is neither in this section nor in [DEFAULT]"
+            ));
         };
         result.push_str(before);
         result.push_str(&expand(&value.text, raw, depth + 1)?);

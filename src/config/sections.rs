@@ -72,9 +72,9 @@ fn names(document: &Document) -> Vec<Problem> {
     let used = interpolate::names_used(document);
     let mut problems = Vec::new();
     for section in document.sections.iter().filter(|s| !s.holds_commands()) {
-        let slip = [GENERAL, PROMOTIONS, DEMOTIONS, DEFAULT].into_iter().find(|name| {
-            section.name != *name && section.name.eq_ignore_ascii_case(name)
-        });
+        let slip = [GENERAL, PROMOTIONS, DEMOTIONS, DEFAULT]
+            .into_iter()
+            .find(|name| section.name != *name && section.name.eq_ignore_ascii_case(name));
         if let Some(name) = slip {
             let text = format!("not a section's name; did you mean [{name}]?");
             problems.push(Problem::of_section(section.line, &section.name, text));
@@ -100,13 +100,11 @@ fn known_keys(section: &str) -> BTreeSet<&'static str> {
 }
 
 fn unknown_key(key: &str, known: &BTreeSet<&'static str>) -> String {
-    match nearest(key, known.iter().copied()) {
-        Some(name) => format!("unknown key; did you mean {name}?"),
-        None => {
-            let known: Vec<_> = known.iter().copied().collect();
-            format!("unknown key (known here: {})", known.join(", "))
-        }
+    if let Some(name) = nearest(key, known.iter().copied()) {
+        return format!("unknown key; did you mean {name}?");
     }
+    let known: Vec<_> = known.iter().copied().collect();
+    format!("unknown key (known here: {})", known.join(", "))
 }
 
 fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -134,7 +132,10 @@ fn general(path: &Path, document: &Document, problems: &mut Vec<Problem>) -> Opt
     let general = read_general(&mut settings);
     same_files(path, &general, &mut settings);
     if general.daemonize && general.logfile == LogTarget::Stderr {
-        settings.note("logfile", "a daemon has no stderr; name a file, or leave out daemonize");
+        settings.note(
+            "logfile",
+            "a daemon has no stderr; name a file, or leave out daemonize",
+        );
     }
     problems.extend(settings.into_problems());
     (problems.len() == before).then_some(general)
@@ -229,11 +230,15 @@ fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
     lonely(&promotions, &demotions, DEMOTIONS, problems);
     lonely(&demotions, &promotions, PROMOTIONS, problems);
     let pair = |(_, promotion): &(&Section, &Entry)| {
-        let rank = demotions.iter().position(|(_, entry)| entry.key == promotion.key);
+        let rank = demotions
+            .iter()
+            .position(|(_, entry)| entry.key == promotion.key);
         Action {
             name: promotion.key.clone(),
             promotion: promotion.value.clone(),
-            demotion: rank.map(|rank| demotions[rank].1.value.clone()).unwrap_or_default(),
+            demotion: rank
+                .map(|rank| demotions[rank].1.value.clone())
+                .unwrap_or_default(),
             demotion_rank: rank.unwrap_or_default(),
         }
     };
@@ -245,7 +250,10 @@ fn command(value: &str) -> Result<(), String> {
         return Err("no command (write true to do nothing)".to_owned());
     }
     if value.len() > LONGEST_COMMAND {
-        return Err(format!("command of {} bytes (at most {LONGEST_COMMAND})", value.len()));
+        return Err(format!(
+            "command of {} bytes (at most {LONGEST_COMMAND})",
+            value.len()
+        ));
     }
     Ok(())
 }
@@ -281,7 +289,9 @@ fn checks(
         let values = interpolate::resolve(section, document, problems);
         let mut settings = Settings::new(&section.name, section.line, values);
         let check = Check::read(&mut settings);
-        if let Some(name) = settings.value("action").map(|value| value.text.to_lowercase())
+        if let Some(name) = settings
+            .value("action")
+            .map(|value| value.text.to_lowercase())
             && !name.is_empty()
             && !demotions.contains(name.as_str())
             && !actions.iter().any(|action| action.name == name)
@@ -305,7 +315,10 @@ fn undefined(name: &str, actions: &[Action]) -> String {
         }
         None => {
             let names: Vec<_> = names.take(8).map(settings::plain).collect();
-            format!("{name_shown} is not an action (defined: {})", names.join(", "))
+            format!(
+                "{name_shown} is not an action (defined: {})",
+                names.join(", ")
+            )
         }
     }
 }
@@ -329,7 +342,10 @@ fn long_timeouts(document: &Document, general: &General, checks: &[Check]) -> Ve
         .iter()
         .map(|section| {
             let own = section.entries.iter().find(|entry| entry.key == "timeout");
-            (section.name.as_str(), own.map_or(section.line, |entry| entry.line))
+            (
+                section.name.as_str(),
+                own.map_or(section.line, |entry| entry.line),
+            )
         })
         .collect();
     checks

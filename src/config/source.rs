@@ -47,7 +47,7 @@ fn text(bytes: Vec<u8>) -> Result<String, (usize, String)> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err((1, "is UTF-16; save it as UTF-8".to_owned()));
     }
-    let line_of = |bytes: &[u8]| 1 + bytes.iter().filter(|&&b| b == b'\n').count();
+    let line_of = |bytes: &[u8]| bytes.split(|&byte| byte == b'\n').count();
     if let Some(at) = bytes.iter().position(|&b| b == 0) {
         let text = "holds a zero byte; this is not a text file".to_owned();
         return Err((line_of(&bytes[..at]), text));

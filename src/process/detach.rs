@@ -12,20 +12,32 @@ use daemonize::{Daemonize, Outcome};
 /// What a daemon says when it is ready; anything else is why it is not.
 const READY: &[u8] = b"ready";
 
-/// The daemon's side: somebody waits for its word.
+/// The process that the operator started, as the daemon sees it: it waits for a word.
 #[derive(Debug)]
-pub struct Starter(PipeWriter);
+pub struct Starter(Option<PipeWriter>);
 
 impl Starter {
-    /// Lets the process that the operator started end with status 0.
-    pub fn ready(mut self) {
-        // Whoever was waiting may have been killed; the daemon goes on.
-        let _ = self.0.write_all(READY);
+    /// In the foreground nobody waits.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self(None)
+    }
+
+    /// Lets it end with status 0.
+    pub fn ready(self) {
+        self.say(READY);
     }
 
     /// Has it tell the operator why not.
-    pub fn failed(mut self, why: &anyhow::Error) {
-        let _ = self.0.write_all(format!("{why:#}").as_bytes());
+    pub fn failed(self, why: &anyhow::Error) {
+        self.say(format!("{why:#}").as_bytes());
+    }
+
+    fn say(self, word: &[u8]) {
+        if let Some(mut pipe) = self.0 {
+            // Whoever was waiting may have been killed; the daemon goes on.
+            let _ = pipe.write_all(word);
+        }
     }
 }
 
@@ -34,7 +46,7 @@ impl Starter {
 pub enum Side {
     /// The process that the operator started; its work is done.
     Started,
-    /// The daemon.
+    /// The daemon, or whoever stays in the foreground.
     Daemon(Starter),
 }
 
@@ -46,7 +58,11 @@ pub fn detach() -> anyhow::Result<Side> {
     // Tried before the fork, as the crate tells nobody when it fails behind it.
     std::env::set_current_dir(".").context("the working directory")?;
     let (reader, writer) = pipe()?;
-    match Daemonize::new().working_directory(".").umask(0o022).execute() {
+    match Daemonize::new()
+        .working_directory(".")
+        .umask(0o022)
+        .execute()
+    {
         Outcome::Parent(result) => {
             result?;
             drop(writer);
@@ -54,7 +70,7 @@ pub fn detach() -> anyhow::Result<Side> {
             Ok(Side::Started)
         }
         Outcome::Child(result) => {
-            let starter = Starter(writer);
+            let starter = Starter(Some(writer));
             match result {
                 Ok(_) => Ok(Side::Daemon(starter)),
                 Err(error) => {

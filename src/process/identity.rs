@@ -34,10 +34,12 @@ impl Identity {
                 .ok_or_else(|| anyhow!("the user that heartbeat runs as has no name"))?,
         };
         let gid = match &general.group {
-            Some(name) => Group::from_name(name)
-                .with_context(|| format!("group {name}"))?
-                .ok_or_else(|| anyhow!("group {name}: there is no such group"))?
-                .gid,
+            Some(name) => {
+                Group::from_name(name)
+                    .with_context(|| format!("group {name}"))?
+                    .ok_or_else(|| anyhow!("group {name}: there is no such group"))?
+                    .gid
+            }
             None => user.gid,
         };
         Ok(Some(Self { user, gid }))

@@ -47,9 +47,12 @@ impl Lock {
                 continue;
             }
             if !looks_like_a_pidfile(&mut file) {
-                bail!("pidfile {}: holds something else than a process number", path.display());
+                bail!(
+                    "pidfile {}: holds something else than a process number",
+                    path.display()
+                );
             }
-            let mut lock = Self {
+            let lock = Self {
                 path: path.to_owned(),
                 file,
             };
@@ -62,19 +65,20 @@ impl Lock {
     ///
     /// # Errors
     /// The system's, as on a full disk.
-    pub fn write_pid(&mut self) -> anyhow::Result<()> {
+    pub fn write_pid(&self) -> anyhow::Result<()> {
         let text = format!("{}\n", std::process::id());
-        let mut write = || {
-            self.file.seek(SeekFrom::Start(0))?;
-            self.file.write_all(text.as_bytes())?;
+        let write = || {
+            (&self.file).seek(SeekFrom::Start(0))?;
+            (&self.file).write_all(text.as_bytes())?;
             self.file.set_len(text.len() as u64)
         };
         write().map_err(|error| failed(&self.path, &error))
     }
 
-    /// Removes the file while the lock is still held. Where its folder does not let us, it is emptied.
+    /// Removes the file while the lock is still held, if it is still ours. Where its folder does not let us, it is
+    /// emptied.
     pub fn release(self) {
-        if fs::remove_file(&self.path).is_err() {
+        if is_still_there(&self.path, &self.file) && fs::remove_file(&self.path).is_err() {
             let _ = self.file.set_len(0);
         }
     }
@@ -115,14 +119,21 @@ fn content(file: &mut File) -> String {
 fn held(path: &Path, file: &mut File) -> String {
     let end = Instant::now() + NAME_WAIT;
     let holder = loop {
-        let pid = content(file).trim().parse().ok().filter(|pid| is_alive(*pid));
+        let pid = content(file)
+            .trim()
+            .parse()
+            .ok()
+            .filter(|pid| is_alive(*pid));
         if pid.is_some() || Instant::now() > end {
             break pid;
         }
         std::thread::sleep(Duration::from_millis(5));
     };
     let holder = holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
-    format!("{}: locked by {holder}: is another heartbeat running?", path.display())
+    format!(
+        "{}: locked by {holder}: is another heartbeat running?",
+        path.display()
+    )
 }
 
 /// Any answer but "no such process" is one.

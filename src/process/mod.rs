@@ -31,7 +31,9 @@ pub fn clean_up_inheritance() {
 /// An ignored signal (nohup, a parent that ignores SIGCHLD) would be ignored by every command too. A signal with a
 /// handler is not: exec gives it back its default. So those get a handler that does nothing.
 fn handle_ignored_signals() {
-    let Some(ignored) = ignored_signals() else { return };
+    let Some(ignored) = ignored_signals() else {
+        return;
+    };
     for signal in (1..=64).filter(|signal| ignored & (1 << (signal - 1)) != 0) {
         let theirs = signal_hook::consts::FORBIDDEN.contains(&signal);
         // std ignores SIGPIPE for us, and resets it for children by itself.
@@ -44,7 +46,9 @@ fn handle_ignored_signals() {
 /// The mask of ignored signals: proc(5), `SigIgn`.
 fn ignored_signals() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
@@ -55,11 +59,13 @@ fn ignored_signals() -> Option<u64> {
 /// The system's.
 pub fn forward_signals(events: Sender<Event>) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for signal in signals.forever() {
-            // The loop is gone only when heartbeat is.
-            let _ = events.send(Event::Signal(signal));
-        }
-    })?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                // The loop is gone only when heartbeat is.
+                let _ = events.send(Event::Signal(signal));
+            }
+        })?;
     Ok(())
 }

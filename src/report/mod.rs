@@ -138,12 +138,20 @@ pub fn transition(from: Health, to: Health, names: &[&str]) {
 
 /// A command is about to run.
 pub fn running(job: &Job, due: Due, action: &str) {
-    info!("Running: {} ({} of {action})", shown(&job.command), due.place.command());
+    info!(
+        "Running: {} ({} of {action})",
+        shown(&job.command),
+        due.place.command()
+    );
 }
 
 /// A command is not run, as this is a rehearsal.
 pub fn would_run(job: &Job, due: Due, action: &str) {
-    info!("Would run: {} ({} of {action})", shown(&job.command), due.place.command());
+    info!(
+        "Would run: {} ({} of {action})",
+        shown(&job.command),
+        due.place.command()
+    );
 }
 
 /// A command has ended.
