@@ -52,12 +52,14 @@ fn test(args: &Args, config: &Config) -> Exit {
     for warning in &config.warnings {
         tell(warning);
     }
-    let (file, checks) = (args.config.display(), config.checks.len());
-    let actions = config.actions.len();
-    let _ = writeln!(
-        io::stdout(),
-        "{file}: good: {checks} checks, {actions} actions"
-    );
+    let counted = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    };
+    let checks = counted(config.checks.len(), "check");
+    let actions = counted(config.actions.len(), "action");
+    let file = args.config.display();
+    let _ = writeln!(io::stdout(), "{file}: good: {checks}, {actions}");
     Exit::Good
 }
 
