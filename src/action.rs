@@ -18,7 +18,6 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
-use crate::event::Event;
 use crate::file::reason;
 use crate::group;
 use crate::settings::seconds;
@@ -134,11 +133,11 @@ impl Running {
     }
 }
 
-/// Starts a command; its end is sent to `events`.
+/// Starts a command; `done` is called with its end, on another thread.
 ///
 /// # Errors
-/// It could not be started; nothing will be sent.
-pub fn start(job: &Job, events: Sender<Event>) -> Result<Running, Finished> {
+/// It could not be started, and `done` will not be called.
+pub fn start(job: &Job, done: impl FnOnce(Finished) + Send + 'static) -> Result<Running, Finished> {
     let begun = Instant::now();
     let (child, output) = spawn(job).map_err(|error| Finished::not_started(&error))?;
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
@@ -150,12 +149,11 @@ pub fn start(job: &Job, events: Sender<Event>) -> Result<Running, Finished> {
         let ending = watcher.watch(begun, timeout);
         let output = output.end();
         let took = begun.elapsed();
-        // The loop is gone only when heartbeat is.
-        let _ = events.send(Event::ActionDone(Finished {
+        done(Finished {
             ending,
             took,
             output,
-        }));
+        });
     };
     let threads = in_thread("action", watch).and_then(|()| {
         in_thread("exit", move || {

@@ -228,7 +228,12 @@ impl Daemon {
 
     fn start(&mut self, job: &Job, due: Due) {
         report::running(job, due, &self.parts.actions[due.action].name);
-        match action::start(job, self.parts.sender.clone()) {
+        let sender = self.parts.sender.clone();
+        let done = move |finished| {
+            // The loop is gone only when heartbeat is.
+            let _ = sender.send(Event::ActionDone(finished));
+        };
+        match action::start(job, done) {
             Ok(running) => {
                 // Should we die, the next run must not start a second command beside this one.
                 self.parts.state.running = Process::of(running.pid);

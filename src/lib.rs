@@ -18,10 +18,11 @@
 //! ```text
 //! main, start
 //!   daemon
-//!     report        state        pool        action
-//!       config        event: what pool and action tell the daemon
-//!         check    converge    health    schedule
-//!           settings    file    group
+//!     process    pool
+//!       event    report    state
+//!         config    action
+//!           check    converge    schedule
+//!             health    settings    file    group    cli
 //! ```
 //!
 //! Checks never log, the pure part never looks at a clock, and only [`pool`] knows rayon.
@@ -43,3 +44,93 @@ pub mod schedule;
 pub mod settings;
 pub mod start;
 pub mod state;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    /// Every module may know those in the lines below its own, and nobody else.
+    const LAYERS: &[&[&str]] = &[
+        &["main"],
+        &["start", "lib"],
+        &["daemon"],
+        &["process", "pool"],
+        &["event", "report", "state"],
+        &["config", "action"],
+        &["check", "converge", "schedule"],
+        &["health", "settings", "file", "group", "cli"],
+    ];
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("the sources are there");
+        let paths = entries.map(|entry| entry.expect("readable").path());
+        let (folders, mut files): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_dir());
+        files.extend(folders.iter().flat_map(|folder| sources(folder)));
+        files
+    }
+
+    /// Each source's module and what of it is not a test.
+    fn modules() -> Vec<(String, String)> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let module = |path: PathBuf| {
+            let below = path.strip_prefix(&root).expect("below src").to_owned();
+            let first = below.iter().next().expect("a name").to_string_lossy();
+            let text = fs::read_to_string(&path).expect("readable");
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            (first.trim_end_matches(".rs").to_owned(), code.to_owned())
+        };
+        sources(&root).into_iter().map(module).collect()
+    }
+
+    fn layer(module: &str) -> usize {
+        let layer = LAYERS.iter().position(|layer| layer.contains(&module));
+        layer.unwrap_or_else(|| panic!("{module} is in no layer"))
+    }
+
+    #[test]
+    fn arrows_point_down() {
+        let mut arrows = 0;
+        for (module, code) in modules() {
+            for used in code.split("crate::").skip(1) {
+                let end = used.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let used = &used[..end.unwrap_or(used.len())];
+                if used == module || used.is_empty() || used == "critical" {
+                    continue;
+                }
+                arrows += 1;
+                assert!(
+                    layer(&module) < layer(used),
+                    "{module} must not know {used}"
+                );
+            }
+        }
+        assert!(arrows > 40, "only {arrows} arrows were found");
+    }
+
+    #[test]
+    fn the_core_is_pure_and_checks_never_log() {
+        let world = [
+            "Instant::now",
+            "log::",
+            "std::fs",
+            "std::net",
+            "std::process",
+            "std::thread",
+        ];
+        for (module, code) in modules() {
+            let forbidden: &[&str] = match module.as_str() {
+                "health" | "converge" | "schedule" => &world,
+                "check" => &["log::"],
+                "pool" => continue,
+                _ => &["rayon"],
+            };
+            for word in forbidden {
+                let line = code
+                    .lines()
+                    .find(|line| line.contains(word) && !line.trim_start().starts_with("//"));
+                assert_eq!(line, None, "{module} must not use {word}");
+            }
+        }
+    }
+}
