@@ -129,15 +129,16 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
 }
 
 fn read_kind(settings: &mut Settings) -> Option<&'static Kind> {
-    settings.or("type", Some(&tcp::TCP), |text| {
+    if settings.value("type").is_none() {
+        return Some(&tcp::TCP);
+    }
+    settings.optional("type", |text| {
         let found = KINDS
             .iter()
             .find(|kind| kind.name.eq_ignore_ascii_case(text));
         let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
-        match found {
-            Some(kind) => Ok(Some(kind)),
-            None => Err(format!("is not a type of check ({})", names.join(", "))),
-        }
+        let wrong = || format!("is not a type of check ({})", names.join(", "));
+        found.copied().ok_or_else(wrong)
     })
 }
 

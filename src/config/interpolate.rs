@@ -153,7 +153,7 @@ mod tests {
         let mut laughs = "[a]\n".to_owned();
         for level in 0..9 {
             let uses = format!("%(k{})s", level + 1).repeat(10);
-            laughs.push_str(&format!("k{level} = {uses}\n"));
+            laughs += &format!("k{level} = {uses}\n");
         }
         laughs.push_str("k9 = lol\nk = %(k0)s\n");
         assert!(error(&laughs).contains("longer than"));

@@ -176,3 +176,155 @@ impl Config {
         wished.min(self.checks.len()).max(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ACTIONS: &str = "[promotions]\nx = on\n[demotions]\nx = off\n";
+
+    fn problems(text: &str) -> Vec<String> {
+        match Config::parse(Path::new("c"), text) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.to_string().lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// The problems of a file that is good but for a check with these lines, which begin at line 6.
+    fn problems_of_check(lines: &str) -> Vec<String> {
+        problems(&format!("{ACTIONS}[web]\n{lines}\n"))
+    }
+
+    #[test]
+    fn the_example_of_heartbeat_py_loads() {
+        let text = "[promotions]\nnginx = service nginx start\n[demotions]\nnginx = service nginx stop\n\
+                    [webapp]\ntype = http\nhostname = localhost\nport = 8080\npath = /app/login\naction = nginx\n";
+        let config = Config::parse(Path::new("c"), text).expect("it is good");
+        let check = &config.checks[0];
+        assert_eq!((check.name.as_str(), check.kind), ("webapp", "http"));
+        assert_eq!(check.timeout, Duration::from_secs(5));
+        assert_eq!(config.actions[0].demotion, "service nginx stop");
+        assert_eq!(config.workers(), 1);
+    }
+
+    #[test]
+    fn every_wrong_value_is_told_with_its_line_and_what_would_be_right() {
+        for (lines, expected) in [
+            (
+                "action = x",
+                "c:5: [web] port: missing; type tcp must give one (1 to 65535)",
+            ),
+            (
+                "port = 80a\naction = x",
+                "c:6: [web] port: \"80a\" is not a port (1 to 65535)",
+            ),
+            (
+                "port = 1",
+                "c:5: [web] action: missing; name a key of [promotions] and [demotions]",
+            ),
+            (
+                "port = 1\naction = y",
+                "c:7: [web] action: \"y\" is not an action (defined: x)",
+            ),
+            (
+                "port = 1\naction = x\ntimout = 3",
+                "c:8: [web] timout: unknown key; did you mean timeout?",
+            ),
+            (
+                "type = htp\naction = x",
+                "c:6: [web] type: \"htp\" is not a type of check (tcp, http, https)",
+            ),
+            (
+                "type = http\npath = a\naction = x",
+                "c:7: [web] path: \"a\" does not begin with /",
+            ),
+            (
+                "port = 1\ntimeout = 0\naction = x",
+                "c:7: [web] timeout: \"0\" is too short (at least 1ms)",
+            ),
+        ] {
+            assert_eq!(problems_of_check(lines), [expected], "{lines}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_told_in_one_run_sorted_by_line() {
+        let text = "[general]\nthreads = 0\nuser =\n[promotions]\na = on\n[demotions]\nb = off\nc =\n\
+                    [DEFAULT]\ntimeout = never\n[w]\nport = 0\naction = a\n[v]\nport = 1\naction = b\n";
+        let lines: Vec<_> = problems(text)
+            .iter()
+            .map(|p| p[..p.find("] ").expect("a place")].to_owned())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "c:2: [general",
+                "c:3: [general",
+                "c:5: [promotions",
+                "c:7: [demotions",
+                "c:8: [demotions",
+                "c:8: [demotions",
+                "c:10: [DEFAULT",
+                "c:12: [w",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_unwise_is_a_warning() {
+        let text =
+            format!("{ACTIONS}z = off\n[general]\ninterval = 1\n[web]\nport = 1\naction = X\n")
+                .replace("x = on\n", "x = on\nz = on\n");
+        let config = Config::parse(Path::new("c"), &text).expect("it is good");
+        assert_eq!(config.actions.len(), 1);
+        assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+        assert!(config.warnings[0].starts_with("c:3: warning: [promotions] z:"));
+        assert!(config.warnings[1].starts_with("c:9: warning: [web] timeout:"));
+    }
+
+    #[test]
+    fn files_that_would_destroy_one_another_are_refused() {
+        let text = format!(
+            "{ACTIONS}[general]\nlogfile = ./c\npidfile = p\nstatefile = p\n[w]\nport=1\naction=x\n"
+        );
+        assert_eq!(
+            problems(&text),
+            [
+                "c:6: [general] logfile: the same file as this configuration",
+                "c:8: [general] statefile: the same file as pidfile",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_of_junk_is_told_in_a_few_lines() {
+        let told = problems(&"junk\n".repeat(100_000));
+        assert_eq!(told.len(), MOST_TOLD + 1);
+        assert_eq!(told[MOST_TOLD], "… and 99950 more problems");
+    }
+
+    proptest! {
+        /// Pieces of configurations in any order: never a panic, and always either a configuration or problems whose
+        /// lines exist and whose text is one short line each.
+        #[test]
+        fn any_text_is_judged(pieces in prop::collection::vec(
+            prop_oneof![
+                "(?s).{0,24}",
+                "\\[(general|promotions|demotions|DEFAULT|web|General|a b)\\]",
+                "(type|hostname|port|path|timeout|action|x|user|interval|threads|logfile|daemonize) ?[=:] ?(.{0,12}|http|x|80|%\\(x\\)s)",
+                "[ \t]{1,3}.{0,12}",
+            ], 0..24,
+        )) {
+            let text = pieces.join("\n");
+            match Config::parse(Path::new("c"), &text) {
+                Ok(config) => prop_assert!(!config.checks.is_empty()),
+                Err(problems) => for problem in problems.to_string().lines() {
+                    let line = problem.split(':').nth(1).and_then(|line| line.parse::<usize>().ok());
+                    prop_assert!(line.is_some_and(|line| (1..=pieces.len() + 24).contains(&line)), "{}", problem);
+                    prop_assert!(problem.len() < 1000, "{}", problem);
+                },
+            }
+        }
+    }
+}

@@ -19,6 +19,9 @@ use crate::file::{self, reason};
 /// How long a loser waits for the winner to have written its number.
 const NAME_WAIT: Duration = Duration::from_millis(500);
 
+/// How often a pidfile that vanishes between opening and locking it is tried again.
+const MOST_TRIES: usize = 100;
+
 /// A pidfile holds no more than a number and a line break.
 const LONGEST: u64 = 32;
 
@@ -35,7 +38,7 @@ impl Lock {
     /// # Errors
     /// Another process holds it, and which one; or the file cannot be opened, or is something else than a pidfile.
     pub fn take(path: &Path) -> anyhow::Result<Self> {
-        loop {
+        for _ in 0..MOST_TRIES {
             let mut file = open(path)?;
             match file.try_lock() {
                 Ok(()) => {}
@@ -56,9 +59,18 @@ impl Lock {
                 path: path.to_owned(),
                 file,
             };
-            lock.write_pid()?;
-            return Ok(lock);
+            return match lock.write_pid() {
+                Ok(()) => Ok(lock),
+                Err(error) => {
+                    lock.release();
+                    Err(error)
+                }
+            };
         }
+        bail!(
+            "pidfile {}: is removed as often as it is made",
+            path.display()
+        )
     }
 
     /// Writes our process number, as again after a fork.

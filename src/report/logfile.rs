@@ -59,17 +59,15 @@ impl LogFile {
         if self.size > 0 && self.size + length >= LARGEST {
             self.rotate();
         }
-        match self.file.write_all(record) {
-            Ok(()) => {
-                self.size += length;
-                Ok(())
-            }
-            Err(error) => {
-                // A full disk may have taken half of the record.
-                let _ = self.file.set_len(self.size);
-                Err(error)
-            }
+        let written = self.file.write(record)?;
+        if written < record.len() {
+            // A full disk has taken half of it, which would stand glued to the next record.
+            let length = self.file.metadata()?.len();
+            self.file.set_len(length.saturating_sub(written as u64))?;
+            return Err(io::ErrorKind::StorageFull.into());
         }
+        self.size += length;
+        Ok(())
     }
 
     /// Moves the files on by one. Where that fails, as in a folder that may not be written, the old file goes on.
