@@ -63,6 +63,8 @@ struct Progress {
     applied: Option<Place>,
     /// Its command has failed in this round, and is due again in the next.
     failed: bool,
+    /// How often its command has been begun since the verdict.
+    tries: u32,
     demotion_rank: usize,
 }
 
@@ -82,6 +84,7 @@ impl Goal {
         let progress = |(&demotion_rank, &applied)| Progress {
             applied,
             failed: false,
+            tries: 0,
             demotion_rank,
         };
         Self {
@@ -95,22 +98,22 @@ impl Goal {
     pub fn want(&mut self, place: Place) {
         if self.wanted != Some(place) {
             self.wanted = Some(place);
-            self.forgive();
+            for action in &mut self.actions {
+                action.failed = false;
+                action.tries = 0;
+            }
         }
     }
 
     /// A round begins: what has failed is tried again.
     pub fn begin_round(&mut self) {
-        self.forgive();
-    }
-
-    fn forgive(&mut self) {
         for action in &mut self.actions {
             action.failed = false;
         }
     }
 
-    /// The command to run now; none while one is running.
+    /// The command to run now; none while one is running. Those that have been tried less come first, so that one that
+    /// hangs does not hold up the others round after round.
     #[must_use]
     pub fn due(&self) -> Option<Due> {
         let place = self.wanted?;
@@ -120,8 +123,8 @@ impl Goal {
         let open =
             |(_, action): &(usize, &Progress)| action.applied != Some(place) && !action.failed;
         let rank = |(index, action): &(usize, &Progress)| match place {
-            Place::Promoted => *index,
-            Place::Demoted => action.demotion_rank,
+            Place::Promoted => (action.tries, *index),
+            Place::Demoted => (action.tries, action.demotion_rank),
         };
         let next = self
             .actions
@@ -135,6 +138,7 @@ impl Goal {
     /// The command is about to run: until it has worked, nothing is known of its action.
     pub fn begin(&mut self, due: Due) {
         self.actions[due.action].applied = None;
+        self.actions[due.action].tries += 1;
         self.running = Some(due);
     }
 
@@ -216,6 +220,22 @@ mod tests {
         goal.begin_round();
         assert_eq!(run(&mut goal, &[]), "+0");
         assert!(goal.is_reached());
+    }
+
+    #[test]
+    fn one_that_hangs_for_rounds_does_not_hold_up_the_others() {
+        let mut goal = Goal::new(&[0, 1, 2], &[None; 3]);
+        goal.want(Promoted);
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            let due = goal.due().expect("something is due");
+            goal.begin(due);
+            order.push(due.action);
+            goal.begin_round();
+            goal.end(due.action != 0);
+            goal.begin_round();
+        }
+        assert_eq!(order, [0, 1, 2, 0]);
     }
 
     #[test]

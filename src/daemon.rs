@@ -25,6 +25,9 @@ use crate::report::{self, Report, logger::Logger};
 use crate::schedule::Schedule;
 use crate::state::{State, StateFile};
 
+/// Two signals within this time are one wish: timeout(1) and other wrappers signal their child and then its group.
+const ONE_WISH: Duration = Duration::from_millis(10);
+
 /// What a run is made of; everything that can fail at the start has been opened.
 #[derive(Debug)]
 pub struct Parts {
@@ -74,7 +77,8 @@ pub struct Daemon {
     /// The first failure since all were up.
     cause: String,
     command: Option<Running>,
-    stopping: bool,
+    /// Since when it has been told to stop.
+    stopping: Option<Instant>,
     state_kept: bool,
 }
 
@@ -96,7 +100,7 @@ impl Daemon {
             unwell: BTreeSet::new(),
             cause: String::new(),
             command: None,
-            stopping: false,
+            stopping: None,
             state_kept: true,
             parts,
         }
@@ -129,18 +133,18 @@ impl Daemon {
     }
 
     fn is_round_due(&self) -> bool {
-        let more = !self.stopping && (self.round == 0 || !self.is_once());
+        let more = self.stopping.is_none() && (self.round == 0 || !self.is_once());
         more && self.schedule.wait(Instant::now()).is_zero()
     }
 
     fn is_finished(&self) -> bool {
-        let done = self.stopping || self.is_once() && self.judge.is_round_complete();
+        let done = self.stopping.is_some() || self.is_once() && self.judge.is_round_complete();
         done && self.goal.running().is_none()
     }
 
     /// How long there is nothing to do unless something happens.
     fn patience(&self) -> Duration {
-        if self.stopping || self.is_once() {
+        if self.stopping.is_some() || self.is_once() {
             return Duration::from_secs(3600);
         }
         self.schedule.wait(Instant::now())
@@ -167,7 +171,7 @@ impl Daemon {
         self.in_flight[outcome.check] = false;
         self.report
             .outcome(&self.parts.checks[outcome.check], outcome);
-        if self.stopping {
+        if self.stopping.is_some() {
             return;
         }
         if let Err(failure) = &outcome.result {
@@ -211,7 +215,7 @@ impl Daemon {
     }
 
     fn start_what_is_due(&mut self) {
-        while let Some(due) = self.goal.due().filter(|_| !self.stopping) {
+        while let Some(due) = self.goal.due().filter(|_| self.stopping.is_none()) {
             let job = self.job(due);
             let name = &self.parts.actions[due.action].name;
             self.goal.begin(due);
@@ -327,15 +331,17 @@ impl Daemon {
             }
             return;
         }
-        if self.stopping
+        let Some(since) = self.stopping else {
+            info!("Received {name}. Stopping.");
+            self.stopping = Some(Instant::now());
+            return;
+        };
+        if since.elapsed() > ONE_WISH
             && let Some(command) = &self.command
         {
             info!("Received {name} again. Killing the running command.");
             command.interrupt();
-            return;
         }
-        info!("Received {name}. Stopping.");
-        self.stopping = true;
     }
 
     fn exit(self) -> Exit {
