@@ -29,6 +29,26 @@ pub fn open(path: &Path, options: &mut OpenOptions, or_device: bool) -> io::Resu
     Err(io::Error::other("is not a file"))
 }
 
+/// Why a file cannot be kept at `path`, with what would be right where the system's words leave that open.
+#[must_use]
+pub fn refusal(path: &Path, error: &io::Error) -> String {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.display().to_string(),
+        _ => "the working directory".to_owned(),
+    };
+    let words = reason(error);
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("{words} ({folder} must exist)"),
+        io::ErrorKind::PermissionDenied => {
+            let uid = nix::unistd::geteuid();
+            let user = nix::unistd::User::from_uid(uid).ok().flatten();
+            let user = user.map_or(uid.to_string(), |user| user.name);
+            format!("{words} (user {user} must be able to write in {folder})")
+        }
+        _ => words,
+    }
+}
+
 /// The system's words for an error, without the number that std puts behind them.
 #[must_use]
 pub fn reason(error: &io::Error) -> String {

@@ -11,7 +11,7 @@ use crate::cli::{Args, Exit, Mode};
 use crate::config::{Config, General, LogTarget};
 use crate::critical;
 use crate::daemon::{Daemon, Parts};
-use crate::file::reason;
+use crate::file::refusal;
 use crate::pool::Pool;
 use crate::process::detach::{self, Side, Starter};
 use crate::process::{self, identity::Identity, lock::Lock};
@@ -131,8 +131,8 @@ fn prepare(args: &Args, config: &Config, mode: Mode) -> anyhow::Result<(Logger, 
     std::panic::set_hook(Box::new(|panic| critical!("{panic}")));
     let file = StateFile::new(statefile, &config.actions);
     let failed = |error: io::Error| {
-        let reason = reason(&error);
-        anyhow::anyhow!("statefile {}: {reason}", statefile.display())
+        let refusal = refusal(statefile, &error);
+        anyhow::anyhow!("statefile {}: {refusal}", statefile.display())
     };
     let (left, odd) = file.load().map_err(failed)?;
     if let Some(odd) = odd {

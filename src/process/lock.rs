@@ -14,7 +14,7 @@ use anyhow::{anyhow, bail};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-use crate::file::{self, reason};
+use crate::file::{self, refusal};
 
 /// How long a loser waits for the winner to have written its number.
 const NAME_WAIT: Duration = Duration::from_millis(500);
@@ -103,7 +103,7 @@ fn open(path: &Path) -> anyhow::Result<File> {
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> anyhow::Error {
-    anyhow!("pidfile {}: {}", path.display(), reason(error))
+    anyhow!("pidfile {}: {}", path.display(), refusal(path, error))
 }
 
 fn is_still_there(path: &Path, file: &File) -> bool {

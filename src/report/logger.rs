@@ -65,8 +65,8 @@ impl Logger {
 
 fn open(path: &Path) -> anyhow::Result<LogFile> {
     LogFile::open(path).map_err(|error| {
-        let reason = crate::file::reason(&error);
-        anyhow::anyhow!("logfile {}: {reason}", path.display())
+        let refusal = crate::file::refusal(path, &error);
+        anyhow::anyhow!("logfile {}: {refusal}", path.display())
     })
 }
 
