@@ -38,14 +38,14 @@ impl Problem {
     /// A problem of one key.
     #[must_use]
     pub fn of_key(line: usize, section: &str, key: &str, text: impl Into<String>) -> Self {
-        let place = format!("[{}] {}", plain(section), plain(key));
+        let place = format!("[{}] {}", short(section), short(key));
         Self::new(line, place, text)
     }
 
     /// A problem of a section as a whole.
     #[must_use]
     pub fn of_section(line: usize, section: &str, text: impl Into<String>) -> Self {
-        Self::new(line, format!("[{}]", plain(section)), text)
+        Self::new(line, format!("[{}]", short(section)), text)
     }
 }
 
@@ -218,9 +218,15 @@ fn decimal(text: &str) -> Option<u32> {
 /// A value in quotation marks, its control characters escaped, cut to a length that a terminal can show.
 #[must_use]
 pub fn quote(text: &str) -> String {
+    format!("\"{}\"", short(text))
+}
+
+/// A text cut to a length that a terminal can show, its control characters escaped.
+#[must_use]
+pub fn short(text: &str) -> String {
     let cut: String = text.chars().take(QUOTED).collect();
     let dots = if cut.len() < text.len() { "…" } else { "" };
-    format!("\"{}{dots}\"", plain(&cut))
+    format!("{}{dots}", plain(&cut))
 }
 
 /// A text that stays on one line and moves no terminal: control characters, and the marks that reorder or hide

@@ -4,11 +4,11 @@ use std::io::Read;
 use std::sync::{Arc, Mutex};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use ureq::http::Uri;
-use ureq::{Agent, Error};
+use ureq::http::{Response, Uri};
+use ureq::{Agent, Body, Error};
 
 use super::wire::{self, NoResolver, Seen, Wire};
-use super::{Deadline, Failure, Kind, Phase, Probe, Target};
+use super::{Deadline, Failure, Kind, Phase, Probe, Target, redirect};
 use crate::settings::Settings;
 
 /// `type = http`
@@ -37,7 +37,7 @@ const MOST_REDIRECTS: u32 = 10;
 const LARGEST_HEADERS: usize = 16 * 1024;
 
 /// What a URL's path and query cannot hold as it is (RFC 3986, 3.3 and 3.4). `%` stays: the operator has encoded it.
-const TO_ENCODE: &AsciiSet = &CONTROLS
+pub const TO_ENCODE: &AsciiSet = &CONTROLS
     .add(b'"')
     .add(b'<')
     .add(b'>')
@@ -106,26 +106,40 @@ impl Probe for Http {
             seen: Arc::clone(&seen),
         };
         let agent = Agent::with_parts(config(), wire, NoResolver);
-        let answer = agent.get(&self.uri).call();
-        let mut answer = answer.map_err(|error| {
-            let first_words = &wire::lock(&seen).first_words;
-            head_failure(&error, first_words)
-        })?;
-        let status = answer.status();
-        if status.as_u16() != 200 {
-            let words = status.canonical_reason().unwrap_or("");
-            let text = format!("{} {words}", status.as_str());
-            return Err(Failure::new(Phase::Status, text.trim_end()));
+        let mut uri = self.uri.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let answer = agent.get(&uri).call().map_err(|error| {
+                let first_words = &wire::lock(&seen).first_words;
+                head_failure(&error, first_words)
+            })?;
+            match redirect::target(&answer, &uri)? {
+                Some(next) => uri = next,
+                None => return judge(answer, deadline),
+            }
         }
-        read_body(answer.body_mut().as_reader(), deadline)
+        let text = format!("more than {MOST_REDIRECTS} redirects");
+        Err(Failure::new(Phase::Status, &text))
     }
+}
+
+/// The final answer: up when it is 200 and its body comes.
+fn judge(mut answer: Response<Body>, deadline: Deadline) -> Result<(), Failure> {
+    let status = answer.status();
+    if status.as_u16() == 200 {
+        return read_body(answer.body_mut().as_reader(), deadline);
+    }
+    let words = status.canonical_reason().unwrap_or("");
+    let text = format!("{} {words}", status.as_str());
+    Err(Failure::new(Phase::Status, text.trim_end()))
 }
 
 fn config() -> ureq::config::Config {
     Agent::config_builder()
         .proxy(None)
         .http_status_as_error(false)
-        .max_redirects(MOST_REDIRECTS)
+        // Followed by us: ureq would read a redirect's body, which may have no end.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
         .max_idle_connections(0)
         .max_response_header_size(LARGEST_HEADERS)
         .user_agent(concat!("heartbeat/", env!("CARGO_PKG_VERSION")))
@@ -170,12 +184,13 @@ fn head_failure(error: &Error, first_words: &[u8]) -> Failure {
             let text = "connection closed without an answer";
             (Phase::Receive, text.to_owned())
         }
-        Error::TooManyRedirects => {
-            let text = format!("more than {MOST_REDIRECTS} redirects");
-            (Phase::Status, text)
-        }
         Error::BadUri(_) | Error::Http(_) => (Phase::Status, format!("redirect: {error}")),
-        Error::Protocol(_) if is_http => protocol_failure(error, first_words),
+        Error::Protocol(_) if is_http => {
+            // ureq does not name the type of these errors, only their words.
+            let text = error.to_string();
+            let text = text.strip_prefix("protocol: ").unwrap_or(&text);
+            (Phase::Receive, format!("not valid HTTP: {text}"))
+        }
         Error::Protocol(_) | Error::Io(_) if !is_http => (Phase::Receive, not_http(first_words)),
         Error::Io(_) => {
             let text = "connection closed before the answer was complete";
@@ -188,18 +203,6 @@ fn head_failure(error: &Error, first_words: &[u8]) -> Failure {
         error => (Phase::Receive, error.to_string()),
     };
     Failure::new(phase, &text)
-}
-
-/// ureq does not name the type of these errors, only their words.
-fn protocol_failure(error: &Error, first_words: &[u8]) -> (Phase, String) {
-    let text = error.to_string();
-    let text = text.strip_prefix("protocol: ").unwrap_or(&text);
-    if !text.contains("location header") {
-        return (Phase::Receive, format!("not valid HTTP: {text}"));
-    }
-    let line = String::from_utf8_lossy(first_words);
-    let status = line.split_whitespace().nth(1).unwrap_or("redirect");
-    (Phase::Status, format!("{status}: {text}"))
 }
 
 fn not_http(first_words: &[u8]) -> String {

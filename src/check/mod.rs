@@ -5,6 +5,7 @@
 
 pub mod connect;
 pub mod http;
+mod redirect;
 pub mod resolve;
 pub mod tcp;
 pub mod tls;
@@ -90,8 +91,9 @@ impl Check {
         let timeout = Duration::from_secs(5);
         let timeout = settings.or("timeout", timeout, settings::duration);
         let action = read_action(settings);
+        let port = read_port(settings, kind);
         let target = Target {
-            port: read_port(settings, kind?)?,
+            port: port?,
             host: host?,
         };
         let probe = (kind?.read)(settings, target.clone())?;
@@ -142,10 +144,11 @@ fn read_kind(settings: &mut Settings) -> Option<&'static Kind> {
     })
 }
 
-fn read_port(settings: &mut Settings, kind: &Kind) -> Option<u16> {
+fn read_port(settings: &mut Settings, kind: Option<&Kind>) -> Option<u16> {
     if settings.value("port").is_some() {
         return settings.optional("port", settings::port);
     }
+    let kind = kind?;
     if kind.default_port.is_none() {
         settings.note(
             "port",

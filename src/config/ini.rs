@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use ini::Ini;
 
-use crate::settings::{Problem, quote};
+use crate::settings::{Problem, quote, short};
 
 /// Longest line that is read; Linux takes no longer argument than twice this, so no command is lost.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -222,7 +222,7 @@ impl Scan {
         self.open = Open::Unreadable(indent);
         let place = match (&self.home, self.document.sections.last()) {
             (Home::Section, Some(section)) => {
-                format!("[{}]", crate::settings::plain(&section.name))
+                format!("[{}]", short(&section.name))
             }
             _ => String::new(),
         };

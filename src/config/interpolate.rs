@@ -47,14 +47,14 @@ fn split_reference(text: &str) -> Option<(&str, String, &str)> {
     None
 }
 
-/// A section's own keys and behind them those of `[DEFAULT]`, every `%(name)s` replaced.
+/// A section's own keys and behind them those of `defaults`, every `%(name)s` replaced.
 /// A value that cannot be replaced is a problem, and stays out.
 pub fn resolve(
     section: &Section,
-    document: &Document,
+    defaults: &[&Section],
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, Value> {
-    let raw = raw_values(section, document);
+    let raw = raw_values(section, defaults);
     let mut ready = BTreeMap::new();
     for (key, value) in &raw {
         match expand(&value.text, &raw, 0) {
@@ -78,9 +78,8 @@ pub fn resolve(
     ready
 }
 
-fn raw_values(section: &Section, document: &Document) -> BTreeMap<String, Value> {
-    let defaults = document.sections.iter().filter(|s| s.name == DEFAULT);
-    let inherited = defaults.map(|section| (section, true));
+fn raw_values(section: &Section, defaults: &[&Section]) -> BTreeMap<String, Value> {
+    let inherited = defaults.iter().map(|section| (*section, true));
     let mut raw = BTreeMap::new();
     for (section, inherited) in inherited.chain([(section, false)]) {
         for entry in &section.entries {
@@ -130,7 +129,9 @@ mod tests {
         let document = ini::read(text);
         let section = document.sections.iter().find(|s| s.name == "a");
         let mut problems = Vec::new();
-        let values = resolve(section.expect("section a"), &document, &mut problems);
+        let sections = document.sections.iter();
+        let defaults: Vec<_> = sections.filter(|s| s.name == DEFAULT).collect();
+        let values = resolve(section.expect("section a"), &defaults, &mut problems);
         match problems.first() {
             Some(problem) => Err(format!("{}: {problem}", problem.line)),
             None => Ok(values[key].text.clone()),

@@ -7,6 +7,7 @@ pub mod interpolate;
 mod sections;
 mod source;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,12 @@ use std::time::Duration;
 use crate::check::Check;
 use crate::converge::Place;
 use crate::settings::Problem;
+
+/// Every key that a configuration may have, but for the names of actions.
+#[must_use]
+pub fn keys() -> BTreeSet<&'static str> {
+    crate::check::keys().chain(sections::GENERAL_KEYS).collect()
+}
 
 /// Most problems that are told of one file; the rest is counted.
 const MOST_TOLD: usize = 50;

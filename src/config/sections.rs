@@ -57,7 +57,8 @@ pub fn judge(path: &Path, text: &str) -> (Option<Draft>, Vec<Problem>) {
     };
     warnings.extend(unused_actions(&document, &actions, &checks));
     warnings.extend(long_timeouts(&document, &general, &checks));
-    actions.retain(|action| checks.iter().any(|check| check.action == action.name));
+    let used: BTreeSet<&str> = checks.iter().map(|check| check.action.as_str()).collect();
+    actions.retain(|action| used.contains(action.name.as_str()));
     let draft = Draft {
         general,
         actions,
@@ -94,7 +95,7 @@ fn names(document: &Document) -> Vec<Problem> {
 fn known_keys(section: &str) -> BTreeSet<&'static str> {
     match section {
         GENERAL => GENERAL_KEYS.into(),
-        DEFAULT => check::keys().chain(GENERAL_KEYS).collect(),
+        DEFAULT => super::keys(),
         _ => check::keys().collect(),
     }
 }
@@ -127,7 +128,8 @@ fn general(path: &Path, document: &Document, problems: &mut Vec<Problem>) -> Opt
     };
     let before = problems.len();
     let section = sections(document, GENERAL).next().unwrap_or(&absent);
-    let values = interpolate::resolve(section, document, problems);
+    let defaults: Vec<_> = sections(document, DEFAULT).collect();
+    let values = interpolate::resolve(section, &defaults, problems);
     let mut settings = Settings::new(GENERAL, section.line, values);
     let general = read_general(&mut settings);
     same_files(path, &general, &mut settings);
@@ -229,10 +231,13 @@ fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
     }
     lonely(&promotions, &demotions, DEMOTIONS, problems);
     lonely(&demotions, &promotions, PROMOTIONS, problems);
+    let ranks: BTreeMap<&str, usize> = demotions
+        .iter()
+        .enumerate()
+        .map(|(rank, (_, entry))| (entry.key.as_str(), rank))
+        .collect();
     let pair = |(_, promotion): &(&Section, &Entry)| {
-        let rank = demotions
-            .iter()
-            .position(|(_, entry)| entry.key == promotion.key);
+        let rank = ranks.get(promotion.key.as_str()).copied();
         Action {
             name: promotion.key.clone(),
             promotion: promotion.value.clone(),
@@ -264,8 +269,9 @@ fn lonely(
     missing_in: &str,
     problems: &mut Vec<Problem>,
 ) {
+    let others: BTreeSet<&str> = others.iter().map(|(_, other)| other.key.as_str()).collect();
     for (section, entry) in these {
-        if !others.iter().any(|(_, other)| other.key == entry.key) {
+        if !others.contains(entry.key.as_str()) {
             let text = format!("no key of this name in [{missing_in}]; an action needs both");
             problems.push(Problem::of_key(entry.line, &section.name, &entry.key, text));
         }
@@ -283,10 +289,12 @@ fn checks(
     let demotions: BTreeSet<&str> = sections(document, DEMOTIONS)
         .flat_map(|section| section.entries.iter().map(|entry| entry.key.as_str()))
         .collect();
+    let names: BTreeSet<&str> = actions.iter().map(|action| action.name.as_str()).collect();
+    let defaults: Vec<_> = sections(document, DEFAULT).collect();
     let mut checks = Vec::new();
     let mut complete = true;
     for section in document.sections.iter().filter(is_check) {
-        let values = interpolate::resolve(section, document, problems);
+        let values = interpolate::resolve(section, &defaults, problems);
         let mut settings = Settings::new(&section.name, section.line, values);
         let check = Check::read(&mut settings);
         if let Some(name) = settings
@@ -294,7 +302,7 @@ fn checks(
             .map(|value| value.text.to_lowercase())
             && !name.is_empty()
             && !demotions.contains(name.as_str())
-            && !actions.iter().any(|action| action.name == name)
+            && !names.contains(name.as_str())
         {
             settings.note("action", undefined(&name, actions));
         }

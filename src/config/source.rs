@@ -1,9 +1,15 @@
 //! The bytes of a configuration file, and whether they may be believed.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, poll};
+
+use crate::file::reason;
 
 /// Largest file that is read: some fifty thousand checks.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -14,9 +20,8 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// One line, with file and where possible line: not readable, not text, or open to others while we are root.
 pub fn read(path: &Path) -> Result<String, String> {
     let name = path.display();
-    let failed = |error: std::io::Error| format!("{name}: cannot be read: {}", reason(&error));
-    let file = File::open(path).map_err(failed)?;
-    let meta = file.metadata().map_err(failed)?;
+    let failed = |error: io::Error| format!("{name}: cannot be read: {}", reason(&error));
+    let (file, meta) = open(path).map_err(failed)?;
     if meta.is_dir() {
         return Err(format!("{name}: is a folder, not a file"));
     }
@@ -31,8 +36,25 @@ pub fn read(path: &Path) -> Result<String, String> {
     text(bytes).map_err(|(line, text)| format!("{name}:{line}: {text}"))
 }
 
+/// Opens without waiting: a FIFO that nobody writes to would hold us for ever.
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    const PATIENCE: u16 = 5000; // milliseconds
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path)?;
+    let meta = file.metadata()?;
+    if meta.file_type().is_fifo() {
+        let mut news = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut news, PATIENCE)? == 0 {
+            return Err(io::Error::other("a pipe that nobody writes to"));
+        }
+        fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
+    }
+    Ok((file, meta))
+}
+
 /// A file whose commands root will run must not be open to others, as cron and logrotate demand.
-fn trusted(meta: &std::fs::Metadata) -> Result<(), String> {
+fn trusted(meta: &Metadata) -> Result<(), String> {
     let mode = meta.mode();
     if !nix::unistd::geteuid().is_root() || !meta.is_file() || mode & 0o022 == 0 {
         return Ok(());
@@ -56,9 +78,4 @@ fn text(bytes: Vec<u8>) -> Result<String, (usize, String)> {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         (line_of(valid), "is not UTF-8 text".to_owned())
     })
-}
-
-/// The system's words without the number behind them.
-fn reason(error: &std::io::Error) -> String {
-    crate::file::reason(error)
 }
