@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
@@ -27,6 +28,12 @@ use crate::state::{State, StateFile};
 
 /// Two signals within this time are one wish: timeout(1) and other wrappers signal their child and then its group.
 const ONE_WISH: Duration = Duration::from_millis(10);
+
+/// More checks in flight than this are a burst.
+const BURST: usize = 32;
+
+/// How long outcomes of a burst are gathered.
+const BREATH: Duration = Duration::from_micros(250);
 
 /// What a run is made of; everything that can fail at the start has been opened.
 #[derive(Debug)]
@@ -69,6 +76,7 @@ pub struct Daemon {
     report: Report,
     /// Checks that are with a worker, or wait for one.
     in_flight: Vec<bool>,
+    in_flight_now: usize,
     round: u64,
     round_begun: Instant,
     round_told: bool,
@@ -94,6 +102,7 @@ impl Daemon {
             schedule: Schedule::new(now, parts.interval),
             report: Report::default(),
             in_flight: vec![false; parts.checks.len()],
+            in_flight_now: 0,
             round: 0,
             round_begun: now,
             round_told: false,
@@ -118,13 +127,33 @@ impl Daemon {
             if self.is_finished() {
                 return self.exit();
             }
-            match self.parts.events.recv_timeout(self.patience()) {
-                Ok(Event::Outcome(outcome)) => self.take_outcome(&outcome),
-                Ok(Event::ActionDone(finished)) => self.take_finished(&finished),
-                Ok(Event::Signal(signal)) => self.take_signal(signal),
-                // The next round is due: `self` holds a sender, so the channel never closes.
-                Err(_) => {}
+            // The channel never closes, as `self` holds a sender: no news means that time is up.
+            let patience = self.patience();
+            if let Ok(event) = self.parts.events.recv_timeout(patience) {
+                self.take(event);
+                self.take_more();
             }
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Outcome(outcome) => self.take_outcome(&outcome),
+            Event::ActionDone(finished) => self.take_finished(&finished),
+            Event::Signal(signal) => self.take_signal(signal),
+        }
+    }
+
+    /// While outcomes pour in they are taken in handfuls: to be woken for each would cost as much as a check. What calls
+    /// for a command is not left waiting.
+    fn take_more(&mut self) {
+        if self.in_flight_now > BURST {
+            thread::sleep(BREATH);
+        }
+        while self.goal.due().is_none()
+            && let Ok(event) = self.parts.events.try_recv()
+        {
+            self.take(event);
         }
     }
 
@@ -143,11 +172,14 @@ impl Daemon {
     }
 
     /// How long there is nothing to do unless something happens.
-    fn patience(&self) -> Duration {
-        if self.stopping.is_some() || self.is_once() {
-            return Duration::from_secs(3600);
-        }
-        self.schedule.wait(Instant::now())
+    fn patience(&mut self) -> Duration {
+        let next_round = if self.stopping.is_some() || self.is_once() {
+            Duration::from_secs(3600)
+        } else {
+            self.schedule.wait(Instant::now())
+        };
+        let workers = self.parts.pool.press_on();
+        workers.map_or(next_round, |wait| wait.min(next_round))
     }
 
     fn begin_round(&mut self) {
@@ -164,11 +196,13 @@ impl Daemon {
         for check in &due {
             self.in_flight[*check] = true;
         }
+        self.in_flight_now += due.len();
         self.parts.pool.run(&due);
     }
 
     fn take_outcome(&mut self, outcome: &Outcome) {
         self.in_flight[outcome.check] = false;
+        self.in_flight_now -= 1;
         self.report
             .outcome(&self.parts.checks[outcome.check], outcome);
         if self.stopping.is_some() {

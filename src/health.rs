@@ -44,6 +44,9 @@ pub struct Judge {
     standings: Vec<Standing>,
     /// Checks that have not answered since the round began.
     awaited: Vec<bool>,
+    /// How many of either, so that an outcome need not count a thousand checks.
+    down_now: usize,
+    awaited_now: usize,
     health: Health,
 }
 
@@ -54,6 +57,8 @@ impl Judge {
         Self {
             standings: vec![Standing::Unknown; checks],
             awaited: vec![true; checks],
+            down_now: 0,
+            awaited_now: checks,
             health: Health::Unknown,
         }
     }
@@ -61,13 +66,17 @@ impl Judge {
     /// A round begins: every check is awaited, also one that has been running since an earlier round.
     pub fn begin_round(&mut self) {
         self.awaited.fill(true);
+        self.awaited_now = self.awaited.len();
     }
 
     /// Takes the outcome of a check and gives the health after it.
     pub fn record(&mut self, check: usize, up: bool) -> Health {
-        self.standings[check] = if up { Standing::Up } else { Standing::Down };
-        self.awaited[check] = false;
-        if self.standings.contains(&Standing::Down) {
+        let standing = if up { Standing::Up } else { Standing::Down };
+        let before = std::mem::replace(&mut self.standings[check], standing);
+        self.down_now -= usize::from(before == Standing::Down);
+        self.down_now += usize::from(!up);
+        self.awaited_now -= usize::from(std::mem::take(&mut self.awaited[check]));
+        if self.down_now > 0 {
             self.health = Health::Unhealthy;
         } else if self.is_round_complete() {
             self.health = Health::Healthy;
@@ -84,7 +93,7 @@ impl Judge {
     /// Whether every check has answered since the round began.
     #[must_use]
     pub fn is_round_complete(&self) -> bool {
-        !self.awaited.contains(&true)
+        self.awaited_now == 0
     }
 
     /// The checks that are down, in the order of the file.
@@ -161,6 +170,7 @@ mod tests {
                 prop_assert_eq!(healths[2], expected);
                 prop_assert!(judge.is_round_complete());
                 prop_assert_eq!(judge.down().count(), round.iter().filter(|up| !**up).count());
+                prop_assert_eq!(judge.down().count(), judge.down_now);
             }
         }
     }

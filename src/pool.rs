@@ -1,9 +1,12 @@
 //! The worker pool: checks run in parallel, each worker takes the next check when it is free.
+//!
+//! Waking many threads for short jobs costs more than the jobs, and few threads would hold up a round of slow ones. So
+//! a round begins with a few workers, and as long as they do not get on, their number is doubled every few milliseconds.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -11,18 +14,47 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::check::{Check, Outcome};
 use crate::event::Event;
 
+/// Workers that a round begins with: enough to keep two processors busy while checks wait for the network.
+const FEW: usize = 4;
+
+/// How often it is looked at how the workers get on.
+const LOOK: Duration = Duration::from_millis(3);
+
+/// Workers that get through fewer checks than this between two looks are taken to be waiting, not at work.
+const AT_WORK: usize = 3;
+
 /// Workers and the checks that wait for one.
 #[derive(Debug)]
 pub struct Pool {
     workers: ThreadPool,
-    queue: Arc<Queue>,
+    checks: Arc<[Check]>,
     events: Sender<Event>,
+    batch: Arc<Batch>,
+    /// Workers that have been sent to the batch.
+    sent: usize,
+    /// How many checks had been taken at the last look, and when that was.
+    seen: usize,
+    looked: Instant,
 }
 
-#[derive(Debug)]
-struct Queue {
-    checks: Arc<[Check]>,
-    waiting: Mutex<VecDeque<usize>>,
+/// Checks to run, and how many of them have been taken.
+#[derive(Debug, Default)]
+struct Batch {
+    due: Vec<usize>,
+    taken: AtomicUsize,
+}
+
+impl Batch {
+    fn take(&self) -> Option<usize> {
+        let place = self.taken.fetch_add(1, Ordering::Relaxed);
+        self.due.get(place).copied()
+    }
+
+    /// Leaves nothing for whoever comes later, and gives what had not been taken.
+    fn take_rest(&self) -> &[usize] {
+        let taken = self.taken.swap(self.due.len(), Ordering::Relaxed);
+        self.due.get(taken..).unwrap_or_default()
+    }
 }
 
 impl Pool {
@@ -40,46 +72,74 @@ impl Pool {
             .thread_name(|index| format!("check-{index}"))
             .build()
             .context("the threads for the checks")?;
-        let waiting = Mutex::default();
-        let queue = Arc::new(Queue { checks, waiting });
         Ok(Self {
             workers,
-            queue,
+            checks,
             events,
+            batch: Arc::default(),
+            sent: 0,
+            seen: 0,
+            looked: Instant::now(),
         })
     }
 
-    /// Has these checks run as soon as workers are free. Does not wait.
-    pub fn run(&self, due: &[usize]) {
-        self.queue.lock().extend(due);
-        for _ in 0..due.len().min(self.workers.current_num_threads()) {
-            let (queue, events) = (Arc::clone(&self.queue), self.events.clone());
-            self.workers.spawn(move || queue.work(&events));
+    /// Has these checks run, after those that still wait. Does not wait itself.
+    pub fn run(&mut self, due: &[usize]) {
+        let due = [self.batch.take_rest(), due].concat();
+        let taken = AtomicUsize::new(0);
+        self.batch = Arc::new(Batch { due, taken });
+        (self.sent, self.seen, self.looked) = (0, 0, Instant::now());
+        self.send(FEW);
+    }
+
+    /// Sends more workers where those that were sent wait. Gives the time until it should be called again; `None`:
+    /// every check has been taken.
+    pub fn press_on(&mut self) -> Option<Duration> {
+        let taken = self.batch.taken.load(Ordering::Relaxed);
+        let most = self.workers.current_num_threads();
+        if taken >= self.batch.due.len() || self.sent >= most {
+            return None;
         }
+        let since = self.looked.elapsed();
+        if since < LOOK {
+            return Some(LOOK.saturating_sub(since));
+        }
+        if taken - self.seen < self.sent * AT_WORK {
+            self.send(self.sent);
+        }
+        (self.seen, self.looked) = (taken, Instant::now());
+        Some(LOOK)
+    }
+
+    fn send(&mut self, more: usize) {
+        let waiting = self
+            .batch
+            .due
+            .len()
+            .saturating_sub(self.batch.taken.load(Ordering::Relaxed));
+        let most = self.workers.current_num_threads().saturating_sub(self.sent);
+        let more = more.min(waiting).min(most);
+        for _ in 0..more {
+            let (batch, checks) = (Arc::clone(&self.batch), Arc::clone(&self.checks));
+            let events = self.events.clone();
+            self.workers.spawn(move || work(&batch, &checks, &events));
+        }
+        self.sent += more;
     }
 }
 
-impl Queue {
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<usize>> {
-        // Nothing is left half done under this lock.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One worker, until nothing waits any more.
-    fn work(&self, events: &Sender<Event>) {
-        loop {
-            let Some(check) = self.lock().pop_front() else {
-                return;
-            };
-            let begun = Instant::now();
-            let result = self.checks[check].run();
-            let took = begun.elapsed();
-            // The loop is gone only when heartbeat is.
-            let _ = events.send(Event::Outcome(Outcome {
-                check,
-                result,
-                took,
-            }));
-        }
+/// One worker, until nothing waits any more.
+fn work(batch: &Batch, checks: &[Check], events: &Sender<Event>) {
+    while let Some(check) = batch.take() {
+        let begun = Instant::now();
+        let result = checks[check].run();
+        let took = begun.elapsed();
+        let outcome = Outcome {
+            check,
+            result,
+            took,
+        };
+        // The loop is gone only when heartbeat is.
+        let _ = events.send(Event::Outcome(outcome));
     }
 }

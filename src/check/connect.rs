@@ -162,8 +162,11 @@ fn connect_to(socket: &OwnedFd, address: &dyn SockaddrLike) -> nix::Result<()> {
 }
 
 fn verdict(attempt: &Attempt) -> io::Result<()> {
-    if let Some(error) = attempt.socket.take_error()? {
-        return Err(error);
+    match attempt.socket.take_error()? {
+        // Only what has been established can be reset; a refusal is another error.
+        Some(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+        Some(error) => return Err(error),
+        None => {}
     }
     // A port that nobody listens on can be picked as the near end of the very connection to it, which then meets
     // itself (TCP simultaneous open, RFC 9293, 3.5) and would look like a live service.

@@ -1,13 +1,14 @@
 //! http, https: `GET path` on a fresh connection, up when the final answer is 200 and its body arrives.
 
 use std::io::Read;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use ureq::config::Config;
 use ureq::http::{Response, Uri};
 use ureq::{Agent, Body, Error};
 
-use super::wire::{self, NoResolver, Seen, Wire};
+use super::wire::{self, LARGEST_HEADERS, NoResolver, Seen, Wire};
 use super::{Deadline, Failure, Kind, Phase, Probe, Target, redirect};
 use crate::settings::Settings;
 
@@ -32,9 +33,6 @@ const BODY_READ: u64 = 1024 * 1024;
 
 /// Redirects that are followed.
 const MOST_REDIRECTS: u32 = 10;
-
-/// Largest headers of an answer. ureq's buffer must be larger, or it takes them for a closed connection.
-const LARGEST_HEADERS: usize = 16 * 1024;
 
 /// What a URL's path and query cannot hold as it is (RFC 3986, 3.3 and 3.4). `%` stays: the operator has encoded it.
 pub const TO_ENCODE: &AsciiSet = &CONTROLS
@@ -105,7 +103,7 @@ impl Probe for Http {
             deadline,
             seen: Arc::clone(&seen),
         };
-        let agent = Agent::with_parts(config(), wire, NoResolver);
+        let agent = Agent::with_parts(CONFIG.clone(), wire, NoResolver);
         let mut uri = self.uri.clone();
         for _ in 0..=MOST_REDIRECTS {
             let answer = agent.get(&uri).call().map_err(|error| {
@@ -133,7 +131,8 @@ fn judge(mut answer: Response<Body>, deadline: Deadline) -> Result<(), Failure> 
     Err(Failure::new(Phase::Status, text.trim_end()))
 }
 
-fn config() -> ureq::config::Config {
+/// Made once: ureq looks through the environment for a proxy each time, even where none is wanted.
+static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     Agent::config_builder()
         .proxy(None)
         .http_status_as_error(false)
@@ -144,11 +143,11 @@ fn config() -> ureq::config::Config {
         .max_response_header_size(LARGEST_HEADERS)
         .user_agent(concat!("heartbeat/", env!("CARGO_PKG_VERSION")))
         .build()
-}
+});
 
 fn read_body(body: impl Read, deadline: Deadline) -> Result<(), Failure> {
     let mut body = body.take(BODY_READ);
-    let mut piece = [0; 8192];
+    let mut piece = [0; 4096];
     loop {
         match body.read(&mut piece) {
             Ok(0) => return Ok(()),

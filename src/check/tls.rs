@@ -4,7 +4,7 @@
 //! has been replaced by a bad one would go unnoticed.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
@@ -42,14 +42,16 @@ pub fn handshake(stream: Stream, host: &Host, deadline: Deadline) -> Result<TlsS
     stream.send_at_once();
     let mut tls = StreamOwned::new(connection, stream);
     while tls.conn.is_handshaking() {
-        tls.conn.complete_io(&mut tls.sock).map_err(|error| {
+        if let Err(error) = tls.conn.complete_io(&mut tls.sock).map(drop) {
             let text = match error.kind() {
                 io::ErrorKind::TimedOut => format!("no handshake {}", deadline.within()),
                 io::ErrorKind::UnexpectedEof => "connection closed during the handshake".to_owned(),
-                _ => alert(&error).unwrap_or_else(|| reason(&error)),
+                _ => alert(&error)
+                    .or_else(|| last_words(&mut tls))
+                    .unwrap_or_else(|| reason(&error)),
             };
-            failed(&text)
-        })?;
+            return Err(failed(&text));
+        }
     }
     Ok(tls)
 }
@@ -64,14 +66,16 @@ pub fn alert(error: &io::Error) -> Option<String> {
 
 /// What the peer had to say when it stopped listening: it sends its alert and closes, and our write fails first.
 pub fn last_words(tls: &mut TlsStream) -> Option<String> {
-    let mut nothing = [0];
-    loop {
-        match tls.read(&mut nothing) {
-            Ok(0) => return None,
-            Ok(_) => {}
-            Err(error) => return alert(&error),
+    while tls
+        .conn
+        .read_tls(&mut tls.sock)
+        .is_ok_and(|amount| amount > 0)
+    {
+        if let Err(error) = tls.conn.process_new_packets() {
+            return Some(tls_reason(&error));
         }
     }
+    None
 }
 
 fn server_name(host: &Host) -> Result<ServerName<'static>, String> {

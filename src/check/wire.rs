@@ -18,11 +18,15 @@ use super::tls::{self, TlsStream};
 use super::{Deadline, Failure, Phase, Target};
 use crate::file::reason;
 
-/// Room for an answer's headers and a piece of its body; ureq's default is four times as much.
-pub const INPUT_BUFFER: usize = 32 * 1024;
+/// Largest headers of an answer.
+pub const LARGEST_HEADERS: usize = 16 * 1024;
 
-/// Room for the request's headers.
-pub const OUTPUT_BUFFER: usize = 8 * 1024;
+/// Room for an answer's headers and a piece of its body. Must be more than the largest headers, or ureq takes those for
+/// a closed connection. Its own default is eight times as much, for each check in flight.
+const INPUT_BUFFER: usize = LARGEST_HEADERS + 1024;
+
+/// Room for a request beside its path.
+const OUTPUT_BUFFER: usize = 1024;
 
 /// How much of an answer is kept to show what the peer speaks when it is not HTTP.
 const FIRST_WORDS: usize = 60;
@@ -83,6 +87,10 @@ impl Connector for Wire {
         _: Option<()>,
     ) -> Result<Option<Connection>, Error> {
         lock(&self.seen).first_words.clear();
+        let length = details
+            .uri
+            .path_and_query()
+            .map_or(0, |path| path.as_str().len());
         let target = self.target_of(details.uri).map_err(carried)?;
         let stream = connect::connect(&target, self.deadline).map_err(carried)?;
         let stream = if details.needs_tls() {
@@ -95,7 +103,7 @@ impl Connector for Wire {
             stream,
             deadline: self.deadline,
             seen: Arc::clone(&self.seen),
-            buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER),
+            buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER + length),
         }))
     }
 }

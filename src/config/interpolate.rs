@@ -17,12 +17,16 @@ pub const DEFAULT: &str = "DEFAULT";
 /// Names that some `%(name)s` in the file asks for. They are known keys wherever they stand.
 #[must_use]
 pub fn names_used(document: &Document) -> BTreeSet<String> {
-    let sections = document.sections.iter().filter(|s| !s.holds_commands());
-    let entries = sections.flat_map(|section| &section.entries);
+    let entries = document
+        .sections
+        .iter()
+        .flat_map(|section| &section.entries);
     entries.flat_map(|entry| references(&entry.value)).collect()
 }
 
-fn references(mut text: &str) -> Vec<String> {
+/// The names that a text asks for by `%(name)s`, in lower case.
+#[must_use]
+pub fn references(mut text: &str) -> Vec<String> {
     let mut names = Vec::new();
     while let Some((_, name, rest)) = split_reference(text) {
         names.push(name);

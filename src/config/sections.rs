@@ -225,7 +225,7 @@ fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
     };
     let (promotions, demotions) = (commands(PROMOTIONS), commands(DEMOTIONS));
     for (section, entry) in promotions.iter().chain(&demotions) {
-        if let Err(text) = command(&entry.value) {
+        if let Err(text) = command(&entry.value).and_then(|()| not_interpolated(entry, document)) {
             problems.push(Problem::of_key(entry.line, &section.name, &entry.key, text));
         }
     }
@@ -261,6 +261,19 @@ fn command(value: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// heartbeat.py replaced `%(name)s` in commands, too. What looks like it would reach the shell as it stands.
+fn not_interpolated(entry: &Entry, document: &Document) -> Result<(), String> {
+    let mut defaults = sections(document, DEFAULT).flat_map(|section| &section.entries);
+    let names = interpolate::references(&entry.value);
+    match defaults.find(|default| names.contains(&default.key)) {
+        Some(default) => Err(format!(
+            "%({})s is not replaced in commands, which reach the shell byte for byte; write it out",
+            default.key
+        )),
+        None => Ok(()),
+    }
 }
 
 fn lonely(

@@ -1,0 +1,37 @@
+//! Black-box tests: the binary, its files and its exit status, against real peers on loopback.
+//!
+//! Each module tests one part of what heartbeat promises. `support` holds what they share.
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+/// Makes `fn tests()` of a module from the names of its test functions; one that is left out is dead code.
+///
+/// Marks before a name: `#[root]`, it needs root; its name gets a `root::`, and for anyone else it is reported as
+/// ignored. `#[alone]`, no other test may run beside it, because it measures time or memory or burns them.
+macro_rules! tests {
+    ($($(#[$mark:ident])* $name:ident),+ $(,)?) => {
+        pub fn tests() -> Vec<libtest_mimic::Trial> {
+            vec![$(crate::support::trial(
+                module_path!(),
+                stringify!($name),
+                &[$(stringify!($mark)),*],
+                $name,
+            )),+]
+        }
+    };
+}
+
+mod checks;
+mod config;
+mod shipped;
+mod support;
+
+fn main() -> ExitCode {
+    let trials = [checks::tests(), config::tests(), shipped::tests()]
+        .into_iter()
+        .flatten()
+        .collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}

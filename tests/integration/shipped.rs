@@ -1,0 +1,112 @@
+//! What is shipped: every configuration loads, and the README and the example name every key, flag and variable.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use heartbeat::config::keys;
+
+use crate::support::heartbeat::{Heartbeat, binary};
+use crate::support::workdir::Workdir;
+
+tests![
+    every_configuration_loads,
+    the_example_names_every_key_with_its_default,
+    the_readme_names_every_key,
+    the_readme_names_every_flag,
+    the_example_runs_as_it_is,
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(name: &str) -> String {
+    fs::read_to_string(root().join(name)).expect("a file that is shipped")
+}
+
+fn configurations() -> Vec<PathBuf> {
+    let folder = fs::read_dir(root().join("examples")).expect("examples are shipped");
+    let paths = folder.map(|entry| entry.expect("readable").path());
+    let mut found: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "conf"))
+        .collect();
+    found.push(root().join("heartbeat.conf.example"));
+    found
+}
+
+fn every_configuration_loads() {
+    let dir = Workdir::new();
+    let found = configurations();
+    assert!(found.len() >= 5, "{found:?}");
+    for path in found {
+        let path = path.to_str().expect("a plain name");
+        let result = Heartbeat::bare(&dir).args(["-t", "-c", path]).run();
+        let result = result.expect(0);
+        assert!(result.stdout.contains(": good: "), "{}", result.stdout);
+        assert_eq!(result.stderr, "", "{path} is unwise");
+    }
+    assert_eq!(dir.files(), Vec::<String>::new(), "-t writes nothing");
+}
+
+fn the_example_names_every_key_with_its_default() {
+    let example = text("heartbeat.conf.example");
+    for key in keys() {
+        let line = format!("\n{key} = ");
+        assert!(example.contains(&line), "{key} is not in the example");
+    }
+    for default in [
+        "user = None",
+        "group = None",
+        "logfile = heartbeat.log",
+        "loglevel = INFO",
+        "pidfile = heartbeat.pid",
+        "statefile = heartbeat.state",
+        "daemonize = no",
+        "interval = 60",
+        "action_timeout = 60",
+        "timeout = 5",
+        "path = /",
+    ] {
+        assert!(example.contains(&format!("\n{default}\n")), "{default}");
+    }
+}
+
+fn the_readme_names_every_key() {
+    let readme = text("README.md");
+    for key in keys() {
+        assert!(
+            readme.contains(&format!("`{key}`")),
+            "{key} is not in the README"
+        );
+    }
+}
+
+fn the_readme_names_every_flag() {
+    let readme = text("README.md");
+    let help = std::process::Command::new(binary()).arg("--help").output();
+    let help = String::from_utf8(help.expect("it runs").stdout).expect("text");
+    let words = help.split(|c: char| c.is_whitespace() || c == ',');
+    let flags: Vec<_> = words
+        .filter(|word| word.starts_with('-') && word.len() > 1)
+        .collect();
+    assert!(flags.len() >= 10, "{help}");
+    for flag in flags {
+        assert!(readme.contains(flag), "{flag} is not in the README");
+    }
+}
+
+fn the_example_runs_as_it_is() {
+    let dir = Workdir::new();
+    dir.write("heartbeat.conf.example", text("heartbeat.conf.example"));
+    let result = Heartbeat::bare(&dir)
+        .args(["-c", "heartbeat.conf.example", "--once"])
+        .run();
+    // Whether the two services of the example are there is the machine's affair.
+    assert!(
+        matches!(result.code(), Some(0 | 1)),
+        "{:?}: {}",
+        result.code(),
+        result.stderr
+    );
+    assert!(dir.log().says("One-time run-through complete. Goodbye."));
+}

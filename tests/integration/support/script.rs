@@ -1,0 +1,88 @@
+//! The words in which tests tell their stories: what commands have done, and when all is quiet.
+
+use std::process::Command;
+use std::time::Instant;
+
+use super::heartbeat::{Heartbeat, binary};
+use super::log::Log;
+use super::wait::{LIMIT, poll_until, wait_for};
+use super::workdir::Workdir;
+
+/// As many rounds without news as it takes to believe that there will be none.
+const QUIET_ROUNDS: usize = 4;
+
+impl Workdir {
+    /// Waits until commands have appended exactly these words. Any other word fails the test at once.
+    pub fn wait_for_words(&self, expected: &[&str]) {
+        let deadline = Instant::now() + LIMIT;
+        let done = poll_until(deadline, || {
+            let words = self.words();
+            assert!(
+                words.len() <= expected.len() && words == expected[..words.len()],
+                "the words are {words:?}, not {expected:?}; the log:\n{}",
+                self.read("heartbeat.log")
+            );
+            (words.len() == expected.len()).then_some(())
+        });
+        assert!(
+            done.is_some(),
+            "the words stay {:?}, not {expected:?}; the log:\n{}",
+            self.words(),
+            self.read("heartbeat.log")
+        );
+    }
+
+    /// Waits for these words, and sees that the rounds that follow add none.
+    pub fn assert_settles_at(&self, expected: &[&str]) {
+        self.wait_for_words(expected);
+        self.wait_for_rounds(QUIET_ROUNDS);
+        self.wait_for_words(expected);
+    }
+
+    /// Waits until so many rounds have begun and been completed from now on.
+    pub fn wait_for_rounds(&self, rounds: usize) {
+        // The round that is under way has begun before.
+        let until = self.log().rounds().len() + 1 + rounds;
+        wait_for("rounds to complete", || self.log().rounds().len() >= until);
+    }
+
+    /// `heartbeat -c heartbeat.conf`, started by a shell that runs `script`, in which it is `"$@"`.
+    pub fn through(&self, script: &str) -> Heartbeat<'_> {
+        let mut launcher = Command::new("sh");
+        launcher.args(["-c", script, "sh"]).arg(binary());
+        Heartbeat::launched_by(self, launcher).args(["-c", "heartbeat.conf"])
+    }
+
+    /// The same in a mount namespace of its own, where the script may mount what it likes. Needs root.
+    pub fn through_mounts(&self, script: &str) -> Heartbeat<'_> {
+        let mut launcher = Command::new("unshare");
+        launcher.args(["--mount", "sh", "-c", script, "sh"]);
+        launcher.arg(binary());
+        Heartbeat::launched_by(self, launcher).args(["-c", "heartbeat.conf"])
+    }
+
+    /// Opens the gate for which `at_gate` commands wait.
+    pub fn open_gate(&self) {
+        self.write("gate", "");
+    }
+}
+
+/// A command that appends `word(`, waits at the gate, and appends `)word`. That it runs beside another one of its
+/// kind, or beside what is left of one, it tells as `overlap`.
+pub fn at_gate(word: &str) -> String {
+    format!(
+        "exec 9>>only-one; flock -n 9 || echo overlap >> words\n\
+         echo '{word}(' >> words\nuntil [ -e gate ]; do sleep 0.02; done\necho '){word}' >> words"
+    )
+}
+
+/// The transitions that a log tells, with their levels, as `WARNING healthy -> unhealthy, Failed: web.`
+pub fn transitions(log: &Log) -> Vec<String> {
+    let lines = log.lines.iter();
+    lines
+        .filter_map(|line| {
+            let (_, transition) = line.message.split_once(" actions. Health: ")?;
+            Some(format!("{} {transition}", line.level))
+        })
+        .collect()
+}
