@@ -6,20 +6,21 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike,
-};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6};
 
 use super::{Deadline, Failure, Phase, Target, resolve};
 use crate::file::reason;
 
 /// The start an address gets over the next one: RFC 8305, 8.
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// A timeout of zero would be none.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The lowest port that the system may pick for the near end of a connection.
 const LOWEST_EPHEMERAL: u16 = 1024;
@@ -37,8 +38,37 @@ pub struct Stream {
 /// [`Phase::Resolve`] or [`Phase::Connect`], the latter with a reason for each address.
 pub fn connect(target: &Target, deadline: Deadline) -> Result<Stream, Failure> {
     let addresses = resolve::addresses(target, deadline)?;
-    let socket = race(&resolve::in_turns(&addresses), deadline)?;
+    let socket = match addresses[..] {
+        [only] => alone(only, deadline)?,
+        _ => race(&resolve::in_turns(&addresses), deadline)?,
+    };
     Ok(Stream { socket, deadline })
+}
+
+/// One address needs no race: the kernel waits for it, which spares asking it for news.
+fn alone(address: SocketAddr, deadline: Deadline) -> Result<TcpStream, Failure> {
+    // Linux's word for a connect that ran out of SO_SNDTIMEO (socket(7)).
+    const TIMED_OUT: i32 = Errno::EINPROGRESS as i32;
+    let failed = |error: io::Error| match error.raw_os_error() {
+        Some(TIMED_OUT) => silence(deadline),
+        _ => Failure::new(Phase::Connect, &reason(&error)),
+    };
+    let socket = open(address, SockFlag::SOCK_CLOEXEC).map_err(failed)?;
+    socket
+        .set_write_timeout(Some(deadline.left().max(SHORTEST)))
+        .map_err(failed)?;
+    match connect_to(&socket, address) {
+        Ok(()) | Err(Errno::ECONNRESET) => {}
+        // A signal does not end it; it goes on by itself (POSIX, connect).
+        Err(Errno::EINTR) => return Race::of_one(Attempt { address, socket }).or_failure(deadline),
+        Err(error) => return Err(failed(error.into())),
+    }
+    meets_itself(&socket, address).map_err(failed)?;
+    Ok(socket)
+}
+
+fn silence(deadline: Deadline) -> Failure {
+    Failure::new(Phase::Connect, &format!("no answer {}", deadline.within()))
 }
 
 /// Connects to the first address that answers.
@@ -72,6 +102,18 @@ struct Attempt {
 }
 
 impl Race {
+    fn of_one(attempt: Attempt) -> Self {
+        Self {
+            running: vec![attempt],
+            failed: Vec::new(),
+        }
+    }
+
+    fn or_failure(mut self, deadline: Deadline) -> Result<TcpStream, Failure> {
+        self.winner(deadline.left())
+            .ok_or_else(|| self.failure(deadline))
+    }
+
     fn enter(&mut self, address: SocketAddr) {
         match begin(address) {
             Ok(socket) => self.running.push(Attempt { address, socket }),
@@ -118,7 +160,7 @@ impl Race {
     }
 
     fn failure(mut self, deadline: Deadline) -> Failure {
-        let silence = format!("no answer {}", deadline.within());
+        let silence = silence(deadline).reason;
         let silent = self.running.iter().map(|attempt| attempt.address);
         self.failed
             .extend(silent.map(|address| (address, silence.clone())));
@@ -140,39 +182,45 @@ fn all_reasons(failed: &[(SocketAddr, String)]) -> String {
 
 /// Starts a connection and does not wait for it: std's `connect_timeout` can only wait for one.
 fn begin(address: SocketAddr) -> io::Result<TcpStream> {
-    let family = match address {
-        SocketAddr::V4(_) => AddressFamily::Inet,
-        SocketAddr::V6(_) => AddressFamily::Inet6,
-    };
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket = socket::socket(family, SockType::Stream, flags, None)?;
-    let begun = match address {
-        SocketAddr::V4(address) => connect_to(&socket, &SockaddrIn::from(address)),
-        SocketAddr::V6(address) => connect_to(&socket, &SockaddrIn6::from(address)),
-    };
-    match begun {
-        // An interrupted connect goes on by itself (POSIX, connect).
-        Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(TcpStream::from(socket)),
+    let socket = open(address, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK)?;
+    match connect_to(&socket, address) {
+        Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),
         Err(error) => Err(error.into()),
     }
 }
 
-fn connect_to(socket: &OwnedFd, address: &dyn SockaddrLike) -> nix::Result<()> {
-    socket::connect(socket.as_raw_fd(), address)
+fn open(address: SocketAddr, flags: SockFlag) -> io::Result<TcpStream> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::Inet,
+        SocketAddr::V6(_) => AddressFamily::Inet6,
+    };
+    let socket = socket::socket(family, SockType::Stream, flags, None)?;
+    Ok(TcpStream::from(socket))
 }
 
+fn connect_to(socket: &TcpStream, address: SocketAddr) -> nix::Result<()> {
+    match address {
+        SocketAddr::V4(to) => socket::connect(socket.as_raw_fd(), &SockaddrIn::from(to)),
+        SocketAddr::V6(to) => socket::connect(socket.as_raw_fd(), &SockaddrIn6::from(to)),
+    }
+}
+
+/// What has become of an attempt. A good one waits by itself from here on.
 fn verdict(attempt: &Attempt) -> io::Result<()> {
     match attempt.socket.take_error()? {
         // Only what has been established can be reset; a refusal is another error.
-        Some(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+        Some(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
         Some(error) => return Err(error),
         None => {}
     }
-    // A port that nobody listens on can be picked as the near end of the very connection to it, which then meets
-    // itself (TCP simultaneous open, RFC 9293, 3.5) and would look like a live service.
-    let to_itself = attempt.address.port() >= LOWEST_EPHEMERAL
-        && attempt.socket.local_addr()? == attempt.address;
-    if to_itself {
+    meets_itself(&attempt.socket, attempt.address)?;
+    attempt.socket.set_nonblocking(false)
+}
+
+/// A port that nobody listens on can be picked as the near end of the very connection to it, which then meets itself
+/// (TCP simultaneous open, RFC 9293, 3.5) and would look like a live service. It is refused.
+fn meets_itself(socket: &TcpStream, address: SocketAddr) -> io::Result<()> {
+    if address.port() >= LOWEST_EPHEMERAL && socket.local_addr()? == address {
         return Err(Errno::ECONNREFUSED.into());
     }
     Ok(())
@@ -195,48 +243,49 @@ impl Stream {
         let _ = self.socket.set_nodelay(true);
     }
 
-    fn wait_for(&self, event: PollFlags) -> io::Result<()> {
+    fn left(&self) -> io::Result<Duration> {
         let left = self.deadline.left();
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        poll_for(&mut [PollFd::new(self.socket.as_fd(), event)], left);
-        Ok(())
+        Ok(left)
     }
+}
 
-    /// Waits by itself where the socket would block; no call outlives the deadline.
-    fn when_ready<T>(
-        &mut self,
-        event: PollFlags,
-        mut call: impl FnMut(&mut TcpStream) -> io::Result<T>,
-    ) -> io::Result<T> {
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.deadline.left().is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            match call(&mut self.socket) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for(event)?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            self.socket.set_read_timeout(Some(self.left()?))?;
+            match self.socket.read(buffer) {
+                Err(error) if is_no_news(&error) => {}
                 result => return result,
             }
         }
     }
 }
 
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.when_ready(PollFlags::POLLIN, |socket| socket.read(buffer))
-    }
-}
-
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.when_ready(PollFlags::POLLOUT, |socket| socket.write(bytes))
+        loop {
+            self.socket.set_write_timeout(Some(self.left()?))?;
+            match self.socket.write(bytes) {
+                Err(error) if is_no_news(&error) => {}
+                result => return result,
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The wait is over or was interrupted; the clock tells which.
+fn is_no_news(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
 
 #[cfg(test)]
