@@ -40,7 +40,7 @@ const DRAIN: Duration = Duration::from_millis(100);
 pub struct Job {
     /// Goes to `/bin/sh -c`.
     pub command: String,
-    /// Set beside the variables that heartbeat was started with.
+    /// Set beside the variables that heartbeat was started with. A value of more than 64 KiB is cut after a line.
     pub environment: Vec<(String, String)>,
     /// Longer than this it may not run.
     pub timeout: Duration,
@@ -182,7 +182,11 @@ fn spawn(job: &Job) -> io::Result<(Child, Output)> {
     let child = Command::new("/bin/sh")
         .arg("-c")
         .arg(&job.command)
-        .envs(job.environment.iter().map(|(name, value)| (name, value)))
+        .envs(
+            job.environment
+                .iter()
+                .map(|(name, value)| (name, cut(value))),
+        )
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
         .stderr(writer)
@@ -195,6 +199,19 @@ fn spawn(job: &Job) -> io::Result<(Child, Output)> {
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
             Err(error)
         }
+    }
+}
+
+/// Linux starts no process with a variable of 128 KiB: a thousand failed checks may have long names.
+fn cut(value: &str) -> &str {
+    const LONGEST: usize = 64 * 1024;
+    let cut = value
+        .as_bytes()
+        .get(..LONGEST)
+        .map(|cut| cut.iter().rposition(|&b| b == b'\n'));
+    match cut {
+        Some(line) => value.get(..line.unwrap_or_default()).unwrap_or_default(),
+        None => value,
     }
 }
 
@@ -342,4 +359,21 @@ fn has_input(reader: &io::PipeReader, wait: PollTimeout) -> bool {
 /// Nothing is left half done under this lock.
 fn lock(tail: &Mutex<Tail>) -> MutexGuard<'_, Tail> {
     tail.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_linux_would_refuse_is_cut_after_a_line() {
+        assert_eq!(cut("a\nb"), "a\nb");
+        let names = vec!["grün-123456"; 10_000].join("\n");
+        let cut = cut(&names);
+        assert!(
+            cut.len() > 65_000 && cut.len() < 65_536 && cut.ends_with("-123456"),
+            "{}",
+            cut.len()
+        );
+    }
 }

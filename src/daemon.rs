@@ -19,12 +19,11 @@ use crate::config::Action;
 use crate::converge::{Due, Goal, Place};
 use crate::event::Event;
 use crate::file::reason;
-use crate::group::Process;
 use crate::health::{Health, Judge};
+use crate::ledger::Ledger;
 use crate::pool::Pool;
 use crate::report::{self, Report, logger::Logger};
 use crate::schedule::Schedule;
-use crate::state::{State, StateFile};
 
 /// Two signals within this time are one wish: timeout(1) and other wrappers signal their child and then its group.
 const ONE_WISH: Duration = Duration::from_millis(10);
@@ -54,10 +53,8 @@ pub struct Parts {
     pub environment: Vec<(String, String)>,
     /// Runs the checks.
     pub pool: Pool,
-    /// Where the state is kept.
-    pub file: StateFile,
-    /// What the last run has left; a daemon knows nothing.
-    pub state: State,
+    /// What is known, and where it is kept.
+    pub ledger: Ledger,
     /// To be reopened.
     pub logger: Logger,
     /// For the ends of commands.
@@ -74,9 +71,6 @@ pub struct Daemon {
     goal: Goal,
     schedule: Schedule,
     report: Report,
-    /// Checks that are with a worker, or wait for one.
-    in_flight: Vec<bool>,
-    in_flight_now: usize,
     round: u64,
     round_begun: Instant,
     round_told: bool,
@@ -87,7 +81,6 @@ pub struct Daemon {
     command: Option<Running>,
     /// Since when it has been told to stop.
     stopping: Option<Instant>,
-    state_kept: bool,
 }
 
 impl Daemon {
@@ -98,11 +91,9 @@ impl Daemon {
         let now = Instant::now();
         Self {
             judge: Judge::new(parts.checks.len()),
-            goal: Goal::new(&ranks, &parts.state.applied),
+            goal: Goal::new(&ranks, &parts.ledger.state().applied),
             schedule: Schedule::new(now, parts.interval),
             report: Report::default(),
-            in_flight: vec![false; parts.checks.len()],
-            in_flight_now: 0,
             round: 0,
             round_begun: now,
             round_told: false,
@@ -110,7 +101,6 @@ impl Daemon {
             cause: String::new(),
             command: None,
             stopping: None,
-            state_kept: true,
             parts,
         }
     }
@@ -147,7 +137,7 @@ impl Daemon {
     /// While outcomes pour in they are taken in handfuls: to be woken for each would cost as much as a check. What calls
     /// for a command is not left waiting.
     fn take_more(&mut self) {
-        if self.in_flight_now > BURST {
+        if self.parts.pool.in_flight() > BURST {
             thread::sleep(BREATH);
         }
         while self.goal.due().is_none()
@@ -191,18 +181,11 @@ impl Daemon {
         report::round_started(self.round);
         self.judge.begin_round();
         self.goal.begin_round();
-        let idle = |check: &usize| !self.in_flight[*check];
-        let due: Vec<usize> = (0..self.in_flight.len()).filter(idle).collect();
-        for check in &due {
-            self.in_flight[*check] = true;
-        }
-        self.in_flight_now += due.len();
-        self.parts.pool.run(&due);
+        self.parts.pool.run_all();
     }
 
     fn take_outcome(&mut self, outcome: &Outcome) {
-        self.in_flight[outcome.check] = false;
-        self.in_flight_now -= 1;
+        self.parts.pool.take_back(outcome.check);
         self.report
             .outcome(&self.parts.checks[outcome.check], outcome);
         if self.stopping.is_some() {
@@ -230,12 +213,10 @@ impl Daemon {
             return;
         };
         self.goal.want(place);
-        let before = self.parts.state.health;
+        let before = self.parts.ledger.state().health;
         if health != before {
             report::transition(before, health, &self.names(&self.unwell));
-            self.parts.state.previous = before;
-            self.parts.state.health = health;
-            self.save();
+            self.parts.ledger.enter_health(health);
         }
         if health == Health::Healthy {
             self.unwell.clear();
@@ -256,7 +237,7 @@ impl Daemon {
             if self.parts.dry_run {
                 report::would_run(&job, due, name);
                 self.goal.end(true);
-            } else if self.is_forgotten(due) {
+            } else if self.parts.ledger.may_run(due, self.goal.applied()) {
                 self.start(&job, due);
             } else {
                 self.goal.end(false);
@@ -273,10 +254,8 @@ impl Daemon {
         };
         match action::start(job, done) {
             Ok(running) => {
-                // Should we die, the next run must not start a second command beside this one.
-                self.parts.state.running = Process::of(running.pid);
+                self.parts.ledger.enter_running(running.pid);
                 self.command = Some(running);
-                self.save();
             }
             Err(finished) => self.take_finished(&finished),
         }
@@ -290,19 +269,19 @@ impl Daemon {
         report::finished(finished, action.command(due.place), due.place, &action.name);
         self.goal.end(finished.worked());
         self.command = None;
-        self.parts.state.running = None;
-        self.save();
+        self.parts.ledger.enter_applied(self.goal.applied());
     }
 
     /// What a command is told (DESIGN: a command's environment).
     fn job(&self, due: Due) -> Job {
         let action = &self.parts.actions[due.action];
+        let state = self.parts.ledger.state();
         let down: BTreeSet<usize> = self.judge.down().collect();
         let own = [
-            ("STATE", self.parts.state.health.to_string()),
-            ("PREVIOUS", self.parts.state.previous.to_string()),
+            ("STATE", state.health.to_string()),
+            ("PREVIOUS", state.previous.to_string()),
             ("ACTION", action.name.clone()),
-            ("FAILED", lines(&self.names(&down))),
+            ("FAILED", self.names(&down).join("\n")),
             ("REASON", self.cause.clone()),
         ];
         let own = own.map(|(name, value)| (format!("HEARTBEAT_{name}"), value));
@@ -313,42 +292,14 @@ impl Daemon {
         }
     }
 
-    /// Whether the state file no longer says where this action's node is. If neither writing nor removing it works, a
-    /// demotion is run all the same: at worst it will be run again. A promotion is not: a file that went on saying
-    /// "demoted" would make the next run believe a node to be out that is in.
-    fn is_forgotten(&mut self, due: Due) -> bool {
-        if self.save() || self.parts.file.forget().is_ok() || due.place == Place::Demoted {
-            return true;
-        }
-        error!("No promotion is run while the state file can be neither written nor removed.");
-        false
-    }
-
-    /// Writes the state; the first of several failures is told.
-    fn save(&mut self) -> bool {
-        if self.parts.dry_run {
-            return true;
-        }
-        self.parts.state.applied = self.goal.applied();
-        let result = self.parts.file.save(&self.parts.state);
-        if let Err(error) = &result
-            && self.state_kept
-        {
-            error!("The state could not be kept: {}.", reason(error));
-        }
-        self.state_kept = result.is_ok();
-        result.is_ok()
-    }
-
     /// A command that outlived the heartbeat that started it is ended before another one is run.
     fn end_leftover(&mut self) {
-        let leftover = self.parts.state.running.take();
-        if let Some(process) = leftover.filter(|process| !self.parts.dry_run && process.is_alive())
-        {
-            warn!(
-                "Ending the command that an earlier run has left ({}).",
-                process.pid
-            );
+        if self.parts.dry_run {
+            return;
+        }
+        if let Some(process) = self.parts.ledger.take_leftover() {
+            let pid = process.pid;
+            warn!("Ending the command that an earlier run has left ({pid}).");
             process.end_group(GRACE);
         }
     }
@@ -390,24 +341,9 @@ impl Daemon {
             Health::Unknown => Exit::Failed,
         };
         info!("One-time run-through complete. Goodbye.");
-        if self.goal.is_reached() && self.state_kept {
+        if self.goal.is_reached() && self.parts.ledger.is_kept() {
             return verdict;
         }
         Exit::Failed
     }
-}
-
-/// Names, one a line, as many as fit where Linux takes no variable of 128 KiB.
-fn lines(names: &[&str]) -> String {
-    const LONGEST: usize = 64 * 1024;
-    let mut text = String::new();
-    for name in names {
-        if text.len() + name.len() > LONGEST {
-            break;
-        }
-        text.push_str(name);
-        text.push('\n');
-    }
-    text.truncate(text.trim_end().len());
-    text
 }

@@ -8,7 +8,7 @@
 //! 2. The rules it feeds, pure values in and out: [`health`] (outcomes to a verdict), [`converge`] (wanted and applied
 //!    to the command that is due), [`schedule`] (when the next round is).
 //! 3. What touches the world for it: [`check`] (one file per kind), [`pool`] (who runs them), [`action`] (one command),
-//!    [`state`] (what outlives a run), [`report`] (every line of the log).
+//!    [`ledger`] and [`state`] (what outlives a run), [`report`] (every line of the log).
 //! 4. How it gets that far: [`start`], a checklist over [`cli`], [`config`] and [`process`].
 //!
 //! # Who may know whom
@@ -18,7 +18,7 @@
 //! ```text
 //! main, start
 //!   daemon
-//!     process    pool
+//!     process    pool    ledger
 //!       event    report    state
 //!         config    action
 //!           check    converge    schedule
@@ -37,6 +37,7 @@ pub mod event;
 pub mod file;
 pub mod group;
 pub mod health;
+pub mod ledger;
 pub mod pool;
 pub mod process;
 pub mod report;
@@ -55,7 +56,7 @@ mod tests {
         &["main"],
         &["start", "lib"],
         &["daemon"],
-        &["process", "pool"],
+        &["process", "pool", "ledger"],
         &["event", "report", "state"],
         &["config", "action"],
         &["check", "converge", "schedule"],

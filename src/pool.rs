@@ -29,6 +29,9 @@ pub struct Pool {
     workers: ThreadPool,
     checks: Arc<[Check]>,
     events: Sender<Event>,
+    /// Checks that are with a worker, or wait for one.
+    in_flight: Vec<bool>,
+    in_flight_now: usize,
     batch: Arc<Batch>,
     /// Workers that have been sent to the batch.
     sent: usize,
@@ -74,6 +77,8 @@ impl Pool {
             .context("the threads for the checks")?;
         Ok(Self {
             workers,
+            in_flight: vec![false; checks.len()],
+            in_flight_now: 0,
             checks,
             events,
             batch: Arc::default(),
@@ -83,13 +88,28 @@ impl Pool {
         })
     }
 
-    /// Has these checks run, after those that still wait. Does not wait itself.
-    pub fn run(&mut self, due: &[usize]) {
-        let due = [self.batch.take_rest(), due].concat();
+    /// Has every check run that is not in flight, after those that still wait for a worker. Does not wait itself.
+    pub fn run_all(&mut self) {
+        let mut due = self.batch.take_rest().to_vec();
+        due.extend((0..self.checks.len()).filter(|check| !self.in_flight[*check]));
+        self.in_flight.fill(true);
+        self.in_flight_now = self.checks.len();
         let taken = AtomicUsize::new(0);
         self.batch = Arc::new(Batch { due, taken });
         (self.sent, self.seen, self.looked) = (0, 0, Instant::now());
         self.send(FEW);
+    }
+
+    /// A check has answered: it may be run again.
+    pub fn take_back(&mut self, check: usize) {
+        self.in_flight[check] = false;
+        self.in_flight_now -= 1;
+    }
+
+    /// How many checks have yet to answer.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight_now
     }
 
     /// Sends more workers where those that were sent wait. Gives the time until it should be called again; `None`:

@@ -12,6 +12,7 @@ use crate::config::{Config, General, LogTarget};
 use crate::critical;
 use crate::daemon::{Daemon, Parts};
 use crate::file::refusal;
+use crate::ledger::Ledger;
 use crate::pool::Pool;
 use crate::process::detach::{self, Side, Starter};
 use crate::process::{self, identity::Identity, lock::Lock};
@@ -177,8 +178,7 @@ fn assemble(
         action_timeout: config.general.action_timeout,
         environment,
         pool,
-        file,
-        state,
+        ledger: Ledger::new(file, state, args.dry_run),
         logger,
         sender,
         events,

@@ -2,6 +2,7 @@
 //!
 //! [`Config::load`] reads a file once and gives ready values: nothing behind it sees a raw string.
 
+mod general;
 pub mod ini;
 pub mod interpolate;
 mod sections;
@@ -19,7 +20,7 @@ use crate::settings::Problem;
 /// Every key that a configuration may have, but for the names of actions.
 #[must_use]
 pub fn keys() -> BTreeSet<&'static str> {
-    crate::check::keys().chain(sections::GENERAL_KEYS).collect()
+    crate::check::keys().chain(general::GENERAL_KEYS).collect()
 }
 
 /// Most problems that are told of one file; the rest is counted.

@@ -1,32 +1,17 @@
 //! Sections to ready values: which keys there are, what they may say, and what must fit together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
+use super::general::{self, GENERAL, GENERAL_KEYS};
 use super::ini::{self, Document, Entry, Section};
 use super::interpolate::{self, DEFAULT};
-use super::{Action, General, LogLevel, LogTarget};
+use super::{Action, General};
 use crate::check::{self, Check};
 use crate::settings::{self, Problem, Settings, quote};
 
-const GENERAL: &str = "general";
 const PROMOTIONS: &str = "promotions";
 const DEMOTIONS: &str = "demotions";
-
-/// The keys of `[general]`.
-pub const GENERAL_KEYS: [&str; 10] = [
-    "action_timeout",
-    "daemonize",
-    "group",
-    "interval",
-    "logfile",
-    "loglevel",
-    "pidfile",
-    "statefile",
-    "threads",
-    "user",
-];
 
 /// Longest command: Linux takes no argument of 128 KiB or more.
 const LONGEST_COMMAND: usize = 120_000;
@@ -45,7 +30,7 @@ pub fn judge(path: &Path, text: &str) -> (Option<Draft>, Vec<Problem>) {
     let mut problems = std::mem::take(&mut document.problems);
     let mut warnings = std::mem::take(&mut document.warnings);
     problems.extend(names(&document));
-    let general = general(path, &document, &mut problems);
+    let general = general::read(path, &document, &mut problems);
     let mut actions = actions(&document, &mut problems);
     let checks = checks(&document, &actions, &mut problems);
     if checks.is_none() && problems.is_empty() {
@@ -116,104 +101,9 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
     (best.0 > SIMILAR).then_some(best.1)
 }
 
-fn sections<'a>(document: &'a Document, name: &'a str) -> impl Iterator<Item = &'a Section> {
+/// The sections of this name; more than one where it is doubled.
+pub fn sections<'a>(document: &'a Document, name: &'a str) -> impl Iterator<Item = &'a Section> {
     document.sections.iter().filter(move |s| s.name == name)
-}
-
-fn general(path: &Path, document: &Document, problems: &mut Vec<Problem>) -> Option<General> {
-    let absent = Section {
-        name: GENERAL.to_owned(),
-        line: 1,
-        entries: Vec::new(),
-    };
-    let before = problems.len();
-    let section = sections(document, GENERAL).next().unwrap_or(&absent);
-    let defaults: Vec<_> = sections(document, DEFAULT).collect();
-    let values = interpolate::resolve(section, &defaults, problems);
-    let mut settings = Settings::new(GENERAL, section.line, values);
-    let general = read_general(&mut settings);
-    same_files(path, &general, &mut settings);
-    if general.daemonize && general.logfile == LogTarget::Stderr {
-        settings.note(
-            "logfile",
-            "a daemon has no stderr; name a file, or leave out daemonize",
-        );
-    }
-    problems.extend(settings.into_problems());
-    (problems.len() == before).then_some(general)
-}
-
-fn read_general(settings: &mut Settings) -> General {
-    let file = |text: &str| match text {
-        "" => Err("is not the name of a file".to_owned()),
-        _ => Ok(PathBuf::from(text)),
-    };
-    let log = |text: &str| match text {
-        "stderr" => Ok(LogTarget::Stderr),
-        _ => file(text).map(LogTarget::File),
-    };
-    let minute = Duration::from_secs(60);
-    General {
-        user: settings.or("user", None, |text| account(text, "user")),
-        group: settings.or("group", None, |text| account(text, "group")),
-        logfile: settings.or("logfile", LogTarget::File("heartbeat.log".into()), log),
-        loglevel: settings.or("loglevel", LogLevel::Info, level),
-        pidfile: settings.or("pidfile", "heartbeat.pid".into(), file),
-        statefile: settings.or("statefile", "heartbeat.state".into(), file),
-        threads: settings.optional("threads", settings::threads),
-        daemonize: settings.or("daemonize", false, settings::yes_no),
-        interval: settings.or("interval", minute, settings::duration),
-        action_timeout: settings.or("action_timeout", minute, settings::duration),
-    }
-}
-
-fn account(text: &str, what: &str) -> Result<Option<String>, String> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || c == ':' || c == '/';
-    if text.eq_ignore_ascii_case("none") {
-        Ok(None)
-    } else if text.is_empty() || text.contains(odd) {
-        Err(format!("is not a {what}'s name (None: as started)"))
-    } else {
-        Ok(Some(text.to_owned()))
-    }
-}
-
-fn level(text: &str) -> Result<LogLevel, String> {
-    match text.to_ascii_uppercase().as_str() {
-        "DEBUG" => Ok(LogLevel::Debug),
-        "INFO" => Ok(LogLevel::Info),
-        "WARNING" => Ok(LogLevel::Warning),
-        "ERROR" => Ok(LogLevel::Error),
-        "CRITICAL" => Ok(LogLevel::Critical),
-        _ => Err("is not a level (DEBUG, INFO, WARNING, ERROR, CRITICAL)".to_owned()),
-    }
-}
-
-/// heartbeat writes log, pidfile and state; two in one file, or one over the configuration, would destroy it.
-fn same_files(config: &Path, general: &General, settings: &mut Settings) {
-    let mut seen: Vec<(&str, PathBuf)> = vec![("this configuration", absolute(config))];
-    let log = match &general.logfile {
-        LogTarget::File(path) => Some(path),
-        LogTarget::Stderr => None,
-    };
-    let files = [
-        ("logfile", log),
-        ("pidfile", Some(&general.pidfile)),
-        ("statefile", Some(&general.statefile)),
-    ];
-    for (key, path) in files {
-        let Some(path) = path.map(|path| absolute(path)) else {
-            continue;
-        };
-        if let Some((other, _)) = seen.iter().find(|(_, seen)| *seen == path) {
-            settings.note(key, format!("the same file as {other}"));
-        }
-        seen.push((key, path));
-    }
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Promotions and demotions by key, in the order of `[promotions]`. What has no counterpart is a problem.
