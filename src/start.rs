@@ -22,7 +22,6 @@ use crate::state::{State, StateFile};
 /// Does what the arguments ask for.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
-    process::clean_up_inheritance();
     let config = match Config::load(&args.config) {
         Ok(config) => config,
         Err(problems) => {
@@ -33,6 +32,8 @@ pub fn run(args: &Args) -> Exit {
     if args.test_config {
         return test(args, &config);
     }
+    // Not earlier: the configuration may be one of them, as in `-c <(…)`.
+    process::clean_up_inheritance();
     let mode = args.mode(config.general.daemonize);
     if mode == Mode::Daemon && config.general.logfile == LogTarget::Stderr {
         tell("heartbeat: logfile = stderr does not go with --daemonize: a daemon has no stderr");

@@ -5,6 +5,7 @@ pub mod identity;
 pub mod lock;
 
 use std::fs;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
@@ -12,20 +13,37 @@ use std::thread;
 
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
+use nix::unistd::close;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::event::Event;
 
 /// Puts right what the caller may have left us, so that commands start from a clean state: no descriptors beside stdin,
-/// stdout and stderr, no blocked or ignored signals, no umask that lets others write.
+/// stdout and stderr, no blocked or ignored signals, no umask that lets others write. To be called before anything is
+/// opened that is to stay open.
 pub fn clean_up_inheritance() {
-    close_fds::set_fds_cloexec(3, &[]);
+    close_inherited_files();
     // Can only fail for a set that is not one.
     let _ = SigSet::empty().thread_set_mask();
     handle_ignored_signals();
     let inherited = umask(Mode::empty());
     umask(inherited | Mode::S_IWGRP | Mode::S_IWOTH);
+}
+
+/// A daemon that kept what it inherited would hold up whoever waits for the end of a pipe, or for a lock.
+fn close_inherited_files() {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else {
+        return;
+    };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let inherited: Vec<RawFd> = names
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .collect();
+    for file in inherited.into_iter().filter(|file| *file > 2) {
+        // The folder's own has been closed in the meantime.
+        let _ = close(file);
+    }
 }
 
 /// An ignored signal (nohup, a parent that ignores SIGCHLD) would be ignored by every command too. A signal with a
