@@ -120,8 +120,6 @@ enum Wake {
 /// A command that runs.
 #[derive(Debug)]
 pub struct Running {
-    /// The process number of its shell, which is also that of its group.
-    pub pid: i32,
     wake: Sender<Wake>,
 }
 
@@ -166,10 +164,7 @@ pub fn start(job: &Job, done: impl FnOnce(Finished) + Send + 'static) -> Result<
         let _ = killpg(pid, Signal::SIGKILL);
         Finished::not_started(&error)
     })?;
-    Ok(Running {
-        pid: pid.as_raw(),
-        wake,
-    })
+    Ok(Running { wake })
 }
 
 fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {

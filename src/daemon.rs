@@ -19,6 +19,7 @@ use crate::config::Action;
 use crate::converge::{Due, Goal, Place};
 use crate::event::Event;
 use crate::file::reason;
+use crate::group;
 use crate::health::{Health, Judge};
 use crate::ledger::Ledger;
 use crate::pool::Pool;
@@ -231,13 +232,14 @@ impl Daemon {
 
     fn start_what_is_due(&mut self) {
         while let Some(due) = self.goal.due().filter(|_| self.stopping.is_none()) {
-            let job = self.job(due);
+            let run = self.parts.ledger.name_run();
+            let job = self.job(due, &run);
             let name = &self.parts.actions[due.action].name;
             self.goal.begin(due);
             if self.parts.dry_run {
                 report::would_run(&job, due, name);
                 self.goal.end(true);
-            } else if self.parts.ledger.may_run(due, self.goal.applied()) {
+            } else if self.parts.ledger.may_run(due, self.goal.applied(), &run) {
                 self.start(&job, due);
             } else {
                 self.goal.end(false);
@@ -254,7 +256,6 @@ impl Daemon {
         };
         match action::start(job, done) {
             Ok(running) => {
-                self.parts.ledger.enter_running(running.pid);
                 self.command = Some(running);
             }
             Err(finished) => self.take_finished(&finished),
@@ -273,7 +274,7 @@ impl Daemon {
     }
 
     /// What a command is told (DESIGN: a command's environment).
-    fn job(&self, due: Due) -> Job {
+    fn job(&self, due: Due, run: &str) -> Job {
         let action = &self.parts.actions[due.action];
         let state = self.parts.ledger.state();
         let down: BTreeSet<usize> = self.judge.down().collect();
@@ -283,6 +284,7 @@ impl Daemon {
             ("ACTION", action.name.clone()),
             ("FAILED", self.names(&down).join("\n")),
             ("REASON", self.cause.clone()),
+            ("RUN", run.to_owned()),
         ];
         let own = own.map(|(name, value)| (format!("HEARTBEAT_{name}"), value));
         Job {
@@ -297,10 +299,9 @@ impl Daemon {
         if self.parts.dry_run {
             return;
         }
-        if let Some(process) = self.parts.ledger.take_leftover() {
-            let pid = process.pid;
-            warn!("Ending the command that an earlier run has left ({pid}).");
-            process.end_group(GRACE);
+        if let Some(leftover) = self.parts.ledger.take_leftover() {
+            warn!("Ending the command that an earlier run has left ({leftover}).");
+            group::end(leftover, GRACE);
         }
     }
 

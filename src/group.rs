@@ -6,90 +6,88 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// A process, told apart from a later one with the same number by when it started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Process {
-    /// Its number.
-    pub pid: i32,
-    /// When it started, in clock ticks since boot.
-    pub started: u64,
+/// The living leader of a process group that has `entry` (`NAME=value`) in its environment.
+#[must_use]
+pub fn leader_with(entry: &str) -> Option<i32> {
+    let is_it = |pid: &i32| {
+        let leads = stat(*pid).is_some_and(|stat| stat.group == *pid && !stat.is_dead);
+        leads
+            && environment(*pid)
+                .split(|byte| *byte == 0)
+                .any(|line| line == entry.as_bytes())
+    };
+    processes().into_iter().find(is_it)
 }
 
-impl Process {
-    /// The process that has this number now.
-    #[must_use]
-    pub fn of(pid: i32) -> Option<Self> {
-        let started = stat(&pid.to_string())?.started;
-        Some(Self { pid, started })
+/// Ends a group: SIGTERM, and SIGKILL where that has not emptied it after `grace`.
+pub fn end(group: i32, grace: Duration) {
+    let id = Pid::from_raw(group);
+    // An empty group is no error.
+    let _ = killpg(id, Signal::SIGTERM);
+    let end = Instant::now() + grace;
+    while Instant::now() < end && !is_empty(group) {
+        std::thread::sleep(Duration::from_millis(20));
     }
-
-    /// Whether it is still there, and more than an entry that its parent has yet to remove.
-    #[must_use]
-    pub fn is_alive(self) -> bool {
-        let stat = stat(&self.pid.to_string());
-        stat.is_some_and(|stat| stat.started == self.started && !stat.is_dead)
-    }
-
-    /// Ends the group that this process leads: SIGTERM, and SIGKILL after `grace`.
-    pub fn end_group(self, grace: Duration) {
-        let group = Pid::from_raw(self.pid);
-        let _ = killpg(group, Signal::SIGTERM);
-        let end = Instant::now() + grace;
-        while Instant::now() < end && !is_empty(self.pid) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        if self.is_alive() || !is_empty(self.pid) {
-            let _ = killpg(group, Signal::SIGKILL);
-        }
-    }
+    let _ = killpg(id, Signal::SIGKILL);
 }
 
 /// Whether a process group has no member that runs.
 #[must_use]
 pub fn is_empty(group: i32) -> bool {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        // Without /proc it must be taken for alive: it is waited for and killed all the same.
-        return false;
-    };
-    let names = entries.flatten().map(|entry| entry.file_name());
-    let mut processes = names.filter_map(|name| stat(name.to_str()?));
-    !processes.any(|process| process.group == group && !process.is_dead)
+    let runs = |pid: i32| stat(pid).is_some_and(|stat| stat.group == group && !stat.is_dead);
+    !processes().into_iter().any(runs)
+}
+
+fn processes() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    names
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .collect()
+}
+
+/// Empty for a process that is not ours to look at.
+fn environment(pid: i32) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/environ")).unwrap_or_default()
 }
 
 struct Stat {
     group: i32,
-    started: u64,
     is_dead: bool,
 }
 
 /// `pid (name) state parent group …`. The name may hold blanks and brackets, so it is read from the last bracket on.
-fn stat(pid: &str) -> Option<Stat> {
-    pid.parse::<u32>().ok()?;
+fn stat(pid: i32) -> Option<Stat> {
     let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let text = String::from_utf8_lossy(&text);
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
     Some(Stat {
-        is_dead: matches!(*fields.first()?, "Z" | "X"),
-        group: fields.get(2)?.parse().ok()?,
-        started: fields.get(19)?.parse().ok()?,
+        is_dead: matches!(fields.next()?, "Z" | "X"),
+        group: fields.nth(1)?.parse().ok()?,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
 
     #[test]
-    fn this_process_is_alive_and_in_a_group() {
-        let pid = nix::unistd::getpid().as_raw();
-        let process = Process::of(pid).expect("this process");
-        assert!(process.is_alive());
-        assert!(!is_empty(nix::unistd::getpgrp().as_raw()));
-        let other = Process {
-            started: process.started + 1,
-            ..process
-        };
-        assert!(!other.is_alive(), "the same number, another process");
-        assert!(is_empty(i32::MAX));
+    fn a_group_is_found_by_what_its_leader_was_given_and_ended() {
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", "sleep 100 & sleep 100"])
+            .env("GROUP_TEST", "here it is")
+            .process_group(0)
+            .spawn()
+            .expect("a shell");
+        let pid = i32::try_from(child.id()).expect("a process number");
+        let found = || leader_with("GROUP_TEST=here it is");
+        assert_eq!(found(), Some(pid));
+        assert!(!is_empty(pid));
+        end(pid, Duration::from_secs(5));
+        child.wait().expect("it has ended");
+        assert!(is_empty(pid));
+        assert_eq!(found(), None);
     }
 }

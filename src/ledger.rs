@@ -1,14 +1,15 @@
 //! What is known and wanted, kept in the state file step by step.
 
 use std::io;
+use std::time::UNIX_EPOCH;
 
 use log::error;
 
 use crate::converge::{Due, Place};
 use crate::file::reason;
-use crate::group::Process;
+use crate::group;
 use crate::health::Health;
-use crate::state::{State, StateFile};
+use crate::state::{RUN, State, StateFile};
 
 /// The state and its file. In a rehearsal the file is left alone.
 #[derive(Debug)]
@@ -17,6 +18,9 @@ pub struct Ledger {
     state: State,
     is_rehearsal: bool,
     is_kept: bool,
+    /// When this heartbeat began, and how many runs of commands it has named.
+    begun: u128,
+    runs: u64,
 }
 
 impl Ledger {
@@ -28,6 +32,8 @@ impl Ledger {
             state,
             is_rehearsal,
             is_kept: true,
+            begun: UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos()),
+            runs: 0,
         }
     }
 
@@ -50,12 +56,6 @@ impl Ledger {
         self.save();
     }
 
-    /// A command has been started. Should we die, the next run must not start a second one beside it.
-    pub fn enter_running(&mut self, pid: i32) {
-        self.state.running = Process::of(pid);
-        self.save();
-    }
-
     /// The command has ended; `applied` is what has been applied now.
     pub fn enter_applied(&mut self, applied: Vec<Option<Place>>) {
         self.state.running = None;
@@ -63,24 +63,30 @@ impl Ledger {
         self.save();
     }
 
-    /// The command that an earlier run has left running.
-    pub fn take_leftover(&mut self) -> Option<Process> {
-        self.state
-            .running
-            .take()
-            .filter(|process| process.is_alive())
+    /// The process group of a command that an earlier heartbeat has left running.
+    pub fn take_leftover(&mut self) -> Option<i32> {
+        let run = self.state.running.take()?;
+        group::leader_with(&format!("{RUN}={run}"))
     }
 
-    /// A command is about to run, `applied` no longer says where its action's node is. Gives whether the file does not
-    /// either. If neither writing nor removing it works, a demotion may run all the same: at worst it will be run
-    /// again. A promotion may not: a file that went on saying "demoted" would make the next run believe a node to be
-    /// out that is in.
-    pub fn may_run(&mut self, due: Due, applied: Vec<Option<Place>>) -> bool {
+    /// A name for one run of a command that no other run has, of this or another heartbeat.
+    pub fn name_run(&mut self) -> String {
+        self.runs += 1;
+        format!("{}-{}-{}", std::process::id(), self.begun, self.runs)
+    }
+
+    /// A command is about to run, as `run`, and `applied` no longer says where its action's node is: should we die, the
+    /// next heartbeat will run it again, but not beside this one. Gives whether it may run. If the file can be neither
+    /// written nor removed, a demotion may: at worst it will be run again. A promotion may not: a file that went on
+    /// saying "demoted" would make the next run believe a node to be out that is in.
+    pub fn may_run(&mut self, due: Due, applied: Vec<Option<Place>>, run: &str) -> bool {
         self.state.applied = applied;
+        self.state.running = Some(run.to_owned());
         if self.save() || self.file.forget().is_ok() || due.place == Place::Demoted {
             return true;
         }
         error!("No promotion is run while the state file can be neither written nor removed.");
+        self.state.running = None;
         false
     }
 

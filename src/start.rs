@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use log::warn;
+use signal_hook::iterator::Signals;
 
 use crate::cli::{Args, Exit, Mode};
 use crate::config::{Config, General, LogTarget};
@@ -70,6 +71,8 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
     if let Some(identity) = &identity {
         identity.assume()?;
     }
+    // Whoever finds the pidfile may send a signal at once.
+    let signals = process::catch_signals()?;
     let lock = Lock::take(&config.general.pidfile)?;
     let environment = identity.map(|identity| identity.environment());
     let (logger, file, state) = match prepare(args, &config, mode) {
@@ -94,6 +97,7 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
             config,
             mode,
             environment.unwrap_or_default(),
+            signals,
             (logger, file, state),
         )
     });
@@ -160,6 +164,7 @@ fn assemble(
     config: Config,
     mode: Mode,
     environment: Vec<(String, String)>,
+    signals: Signals,
     (logger, file, state): (Logger, StateFile, State),
 ) -> anyhow::Result<Daemon> {
     let workers = config.workers();
@@ -168,7 +173,7 @@ fn assemble(
     }
     let checks: Arc<[_]> = config.checks.into();
     let (sender, events) = channel();
-    process::forward_signals(sender.clone()).context("signals")?;
+    process::forward_signals(signals, sender.clone())?;
     let pool = Pool::new(workers, Arc::clone(&checks), sender.clone())?;
     Ok(Daemon::new(Parts {
         mode,

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use crate::config::Action;
 use crate::converge::Place;
 use crate::file;
-use crate::group::Process;
 use crate::health::Health;
 
 /// The form of the file; another one is not understood.
@@ -22,6 +21,9 @@ const FORM: u32 = 1;
 
 /// A state file is a few hundred bytes per action; what is larger is something else.
 const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// The variable by which a command that outlived its heartbeat is known again.
+pub const RUN: &str = "HEARTBEAT_RUN";
 
 /// What is carried from run to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,8 +34,8 @@ pub struct State {
     pub previous: Health,
     /// What has been applied, by action.
     pub applied: Vec<Option<Place>>,
-    /// The command that was running when this was written.
-    pub running: Option<Process>,
+    /// The run of a command that had begun when this was written: the value of [`RUN`] in its environment.
+    pub running: Option<String>,
 }
 
 /// The file's content.
@@ -43,7 +45,7 @@ struct Stored {
     boot: String,
     health: Health,
     previous: Health,
-    running: Option<Process>,
+    running: Option<String>,
     actions: BTreeMap<String, StoredAction>,
 }
 
@@ -136,7 +138,7 @@ impl StateFile {
             boot: self.boot.clone(),
             health: state.health,
             previous: state.previous,
-            running: state.running,
+            running: state.running.clone(),
             actions: self.stored_actions(&state.applied),
         };
         let mut text = serde_json::to_vec_pretty(&stored)?;
@@ -228,7 +230,7 @@ mod tests {
             health: Health::Healthy,
             previous: Health::Unhealthy,
             applied: vec![Some(Place::Promoted), Some(Place::Demoted)],
-            running: Some(Process { pid: 1, started: 2 }),
+            running: Some("1-2".to_owned()),
         }
     }
 

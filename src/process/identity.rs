@@ -61,6 +61,9 @@ impl Identity {
         let account = CString::new(name.as_str())?;
         initgroups(&account, gid).with_context(|| format!("user {name}: its groups"))?;
         setresgid(gid, gid, gid).with_context(|| format!("user {name}: group {gid}"))?;
+        // The other sets are emptied by the change of user (capabilities(7)).
+        caps::clear(None, caps::CapSet::Inheritable)
+            .with_context(|| format!("user {name}: inheritable capabilities"))?;
         setresuid(uid, uid, uid).with_context(|| format!("user {name}"))?;
         if !uid.is_root() {
             nothing_of_root_is_left().with_context(|| format!("user {name}"))?;
@@ -87,7 +90,7 @@ fn nothing_of_root_is_left() -> anyhow::Result<()> {
     }
     let status = fs::read_to_string("/proc/self/status").context("/proc/self/status")?;
     for line in status.lines() {
-        let kept = ["CapPrm:", "CapEff:", "CapAmb:"]
+        let kept = ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"]
             .iter()
             .find_map(|name| line.strip_prefix(name));
         if kept.is_some_and(|set| set.trim().bytes().any(|digit| digit != b'0')) {

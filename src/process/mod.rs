@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
 use std::thread;
 
+use anyhow::Context;
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::close;
@@ -70,20 +71,27 @@ fn ignored_signals() -> Option<u64> {
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
-/// Sends the signals that are meant for us to the loop. They are caught by handlers and not blocked, as a mask would be
-/// inherited by every command.
+/// Catches the signals that are meant for us, from here on and through a fork. They are caught by handlers and not
+/// blocked, as a mask would be inherited by every command.
 ///
 /// # Errors
 /// The system's.
-pub fn forward_signals(events: Sender<Event>) -> anyhow::Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            for signal in signals.forever() {
-                // The loop is gone only when heartbeat is.
-                let _ = events.send(Event::Signal(signal));
-            }
-        })?;
+pub fn catch_signals() -> anyhow::Result<Signals> {
+    Signals::new([SIGHUP, SIGINT, SIGTERM]).context("signals")
+}
+
+/// Sends what has been caught to the loop. There must be no fork after it.
+///
+/// # Errors
+/// The thread cannot be started.
+pub fn forward_signals(mut signals: Signals, events: Sender<Event>) -> anyhow::Result<()> {
+    let forward = move || {
+        for signal in signals.forever() {
+            // The loop is gone only when heartbeat is.
+            let _ = events.send(Event::Signal(signal));
+        }
+    };
+    let thread = thread::Builder::new().name("signals".to_owned());
+    thread.spawn(forward).context("the thread for signals")?;
     Ok(())
 }

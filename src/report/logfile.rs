@@ -21,6 +21,8 @@ pub struct LogFile {
     path: PathBuf,
     file: File,
     size: u64,
+    /// A device such as `/dev/null` stays where it is.
+    rotates: bool,
     lost: u64,
 }
 
@@ -30,11 +32,12 @@ impl LogFile {
     /// # Errors
     /// The system's; or it is a link, or neither a file nor a device.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let (file, size) = open(path)?;
+        let (file, size, rotates) = open(path)?;
         Ok(Self {
             path: path.to_owned(),
             file,
             size,
+            rotates,
             lost: 0,
         })
     }
@@ -56,7 +59,7 @@ impl LogFile {
 
     fn append(&mut self, record: &[u8]) -> io::Result<()> {
         let length = record.len() as u64;
-        if self.size > 0 && self.size + length >= LARGEST {
+        if self.rotates && self.size > 0 && self.size + length >= LARGEST {
             self.rotate();
         }
         let written = self.file.write(record)?;
@@ -90,15 +93,15 @@ impl LogFile {
     /// # Errors
     /// As [`LogFile::open`]; the old file goes on.
     pub fn reopen(&mut self) -> io::Result<()> {
-        (self.file, self.size) = open(&self.path)?;
+        (self.file, self.size, self.rotates) = open(&self.path)?;
         Ok(())
     }
 }
 
-fn open(path: &Path) -> io::Result<(File, u64)> {
+fn open(path: &Path) -> io::Result<(File, u64, bool)> {
     let file = file::open(path, OpenOptions::new().append(true).create(true), true)?;
-    let size = file.metadata()?.len();
-    Ok((file, size))
+    let meta = file.metadata()?;
+    Ok((file, meta.len(), meta.is_file()))
 }
 
 #[cfg(test)]

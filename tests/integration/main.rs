@@ -24,14 +24,28 @@ macro_rules! tests {
 }
 
 mod checks;
+mod commands;
 mod config;
+mod decision;
+mod lifecycle;
+mod log;
+mod privileges;
 mod shipped;
 mod support;
 
 fn main() -> ExitCode {
-    let trials = [checks::tests(), config::tests(), shipped::tests()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let trials = [
+        checks::tests(),
+        config::tests(),
+        log::tests(),
+        privileges::tests(),
+        lifecycle::tests(),
+        commands::tests(),
+        decision::tests(),
+        shipped::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

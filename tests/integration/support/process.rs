@@ -23,14 +23,6 @@ impl Process {
         status_line(&self.read("status"), key)
     }
 
-    /// A variable of the environment it was started with.
-    pub fn variable(self, name: &str) -> Option<String> {
-        let environment = self.read("environ");
-        let prefix = format!("{name}=");
-        let mut variables = environment.split('\0');
-        variables.find_map(|variable| variable.strip_prefix(&prefix).map(str::to_owned))
-    }
-
     /// Its open descriptors, and what each of them is.
     pub fn descriptors(self) -> BTreeMap<i32, String> {
         let entries = fs::read_dir(self.path("fd")).expect("list the descriptors of a process");

@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::time::Instant;
 
+use nix::unistd::geteuid;
+
 use super::heartbeat::{Heartbeat, binary};
 use super::log::Log;
 use super::wait::{LIMIT, poll_until, wait_for};
@@ -61,6 +63,18 @@ impl Workdir {
         Heartbeat::launched_by(self, launcher).args(["-c", "heartbeat.conf"])
     }
 
+    /// The same with devices that heartbeat cannot remove or move away: a broken one that is run by root would do so for
+    /// the whole machine.
+    pub fn through_guarded(&self, script: &str) -> Heartbeat<'_> {
+        if !geteuid().is_root() {
+            return self.through(script);
+        }
+        // What is a mount point can be neither unlinked nor renamed.
+        let guard =
+            "for device in /dev/null /dev/full; do mount --bind $device $device || exit 99; done\n";
+        self.through_mounts(&format!("{guard}{script}"))
+    }
+
     /// Opens the gate for which `at_gate` commands wait.
     pub fn open_gate(&self) {
         self.write("gate", "");
@@ -74,6 +88,16 @@ pub fn at_gate(word: &str) -> String {
         "exec 9>>only-one; flock -n 9 || echo overlap >> words\n\
          echo '{word}(' >> words\nuntil [ -e gate ]; do sleep 0.02; done\necho '){word}' >> words"
     )
+}
+
+/// The numbers of the rounds that a log tells the beginning of, in order.
+pub fn begun_rounds(log: &Log) -> Vec<usize> {
+    let messages = log.lines.iter().map(|line| &line.message);
+    let numbers = messages.filter_map(|message| {
+        let number = message.strip_prefix("Round ")?.strip_suffix(" started.")?;
+        number.parse().ok()
+    });
+    numbers.collect()
 }
 
 /// The transitions that a log tells, with their levels, as `WARNING healthy -> unhealthy, Failed: web.`
