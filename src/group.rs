@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// The living leader of a process group that has `entry` (`NAME=value`) in its environment.
+/// The living leader of a process group that has `entry` (`NAME=value`) in its environment. A service that has been
+/// started with it and leads a session of its own is not meant.
 #[must_use]
 pub fn leader_with(entry: &str) -> Option<i32> {
     let is_it = |pid: &i32| {
-        let leads = stat(*pid).is_some_and(|stat| stat.group == *pid && !stat.is_dead);
+        let leads = |stat: Stat| stat.group == *pid && stat.session != *pid && !stat.is_dead;
+        let leads = stat(*pid).is_some_and(leads);
         leads
             && environment(*pid)
                 .split(|byte| *byte == 0)
@@ -53,10 +55,11 @@ fn environment(pid: i32) -> Vec<u8> {
 
 struct Stat {
     group: i32,
+    session: i32,
     is_dead: bool,
 }
 
-/// `pid (name) state parent group …`. The name may hold blanks and brackets, so it is read from the last bracket on.
+/// `pid (name) state parent group session …`. The name may hold blanks and brackets, so it is read from the last bracket on.
 fn stat(pid: i32) -> Option<Stat> {
     let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let text = String::from_utf8_lossy(&text);
@@ -64,6 +67,7 @@ fn stat(pid: i32) -> Option<Stat> {
     Some(Stat {
         is_dead: matches!(fields.next()?, "Z" | "X"),
         group: fields.nth(1)?.parse().ok()?,
+        session: fields.next()?.parse().ok()?,
     })
 }
 

@@ -113,7 +113,10 @@ fn after_the_command_has_gone_too() {
 /// what is ended later is the command, not what it was for.
 fn a_service_that_the_command_has_left_lives() {
     let peer = Peer::silent();
-    let dir = gated(&peer, "setsid sleep 1000 > /dev/null 2>&1 & echo $! > service");
+    let dir = gated(
+        &peer,
+        "setsid sleep 1000 > /dev/null 2>&1 & echo $! > service",
+    );
     crash_of_a_one_shot(&dir);
     let service = Process(number(&dir, "service"));
     dir.open_gate();
