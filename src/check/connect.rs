@@ -25,11 +25,16 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// The lowest port that the system may pick for the near end of a connection.
 const LOWEST_EPHEMERAL: u16 = 1024;
 
+/// A timeout that was set no longer ago than this is not set anew: it may last that much longer.
+const NEAR_ENOUGH: Duration = Duration::from_millis(50);
+
 /// A connection whose reads and writes are over by the deadline.
 #[derive(Debug)]
 pub struct Stream {
     socket: TcpStream,
     deadline: Deadline,
+    /// The timeouts for reading and writing as they were last set.
+    set: [Option<Duration>; 2],
 }
 
 /// Looks the target up and connects to the first of its addresses that answers.
@@ -42,7 +47,11 @@ pub fn connect(target: &Target, deadline: Deadline) -> Result<Stream, Failure> {
         [only] => alone(only, deadline)?,
         _ => race(&resolve::in_turns(&addresses), deadline)?,
     };
-    Ok(Stream { socket, deadline })
+    Ok(Stream {
+        socket,
+        deadline,
+        set: [None; 2],
+    })
 }
 
 /// One address needs no race: the kernel waits for it, which spares asking it for news.
@@ -243,19 +252,34 @@ impl Stream {
         let _ = self.socket.set_nodelay(true);
     }
 
-    fn left(&self) -> io::Result<Duration> {
+    /// Sets the timeout for the next read or write to what is left.
+    fn set_timeout(&mut self, way: Way) -> io::Result<()> {
         let left = self.deadline.left();
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        Ok(left)
+        let set = &mut self.set[way as usize];
+        if set.is_none_or(|set| set > left + NEAR_ENOUGH) {
+            match way {
+                Way::In => self.socket.set_read_timeout(Some(left))?,
+                Way::Out => self.socket.set_write_timeout(Some(left))?,
+            }
+            *set = Some(left);
+        }
+        Ok(())
     }
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    In,
+    Out,
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            self.socket.set_read_timeout(Some(self.left()?))?;
+            self.set_timeout(Way::In)?;
             match self.socket.read(buffer) {
                 Err(error) if is_no_news(&error) => {}
                 result => return result,
@@ -267,7 +291,7 @@ impl Read for Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            self.socket.set_write_timeout(Some(self.left()?))?;
+            self.set_timeout(Way::Out)?;
             match self.socket.write(bytes) {
                 Err(error) if is_no_news(&error) => {}
                 result => return result,

@@ -1,14 +1,14 @@
 //! http, https: `GET path` on a fresh connection, up when the final answer is 200 and its body arrives.
 
 use std::io::Read;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
 use ureq::{Agent, Body, Error};
 
-use super::wire::{self, LARGEST_HEADERS, NoResolver, Seen, Wire};
+use super::wire::{self, CurrentRun, LARGEST_HEADERS, NoResolver, Run, Wire};
 use super::{Deadline, Failure, Kind, Phase, Probe, Target, redirect};
 use crate::settings::Settings;
 
@@ -50,13 +50,25 @@ pub const TO_ENCODE: &AsciiSet = &CONTROLS
 struct Http {
     target: Target,
     uri: Uri,
+    /// Made at the first check and kept: it holds no connection, and to make it costs as much as to send a request.
+    client: OnceLock<Client>,
+}
+
+#[derive(Debug)]
+struct Client {
+    agent: Agent,
+    run: CurrentRun,
 }
 
 fn read(scheme: &str, settings: &mut Settings, target: Target) -> Option<Box<dyn Probe>> {
     let path = settings.or("path", Some("/".to_owned()), |text| path(text).map(Some))?;
     let uri = uri(scheme, &target, &path);
     match uri.parse() {
-        Ok(uri) => Some(Box::new(Http { target, uri })),
+        Ok(uri) => Some(Box::new(Http {
+            target,
+            uri,
+            client: OnceLock::new(),
+        })),
         Err(error) => {
             settings.note("path", format!("{uri} is not a URL: {error}"));
             None
@@ -94,20 +106,31 @@ fn uri(scheme: &str, target: &Target, path: &str) -> String {
     format!("{scheme}://{host}:{}{path}", target.port)
 }
 
-impl Probe for Http {
-    fn probe(&self, deadline: Deadline) -> Result<(), Failure> {
-        let seen = Arc::new(Mutex::new(Seen::default()));
+impl Http {
+    fn client(&self, deadline: Deadline) -> Client {
+        let run = Run {
+            deadline,
+            first_words: Vec::new(),
+        };
+        let run = Arc::new(Mutex::new(run));
         let wire = Wire {
             home: self.uri.clone(),
             target: self.target.clone(),
-            deadline,
-            seen: Arc::clone(&seen),
+            run: Arc::clone(&run),
         };
         let agent = Agent::with_parts(CONFIG.clone(), wire, NoResolver);
+        Client { agent, run }
+    }
+}
+
+impl Probe for Http {
+    fn probe(&self, deadline: Deadline) -> Result<(), Failure> {
+        let Client { agent, run } = self.client.get_or_init(|| self.client(deadline));
+        wire::lock(run).deadline = deadline;
         let mut uri = self.uri.clone();
         for _ in 0..=MOST_REDIRECTS {
             let answer = agent.get(&uri).call().map_err(|error| {
-                let first_words = &wire::lock(&seen).first_words;
+                let first_words = &wire::lock(run).first_words;
                 head_failure(&error, first_words)
             })?;
             match redirect::target(&answer, &uri)? {

@@ -31,29 +31,32 @@ const OUTPUT_BUFFER: usize = 1024;
 /// How much of an answer is kept to show what the peer speaks when it is not HTTP.
 const FIRST_WORDS: usize = 60;
 
-/// What was seen on the wire of one check, across redirects.
-#[derive(Debug, Default)]
-pub struct Seen {
+/// One execution of a check, across redirects.
+#[derive(Debug)]
+pub struct Run {
+    /// When it must be over.
+    pub deadline: Deadline,
     /// The first bytes of the last connection's answer.
     pub first_words: Vec<u8>,
 }
 
-/// Makes the connections of one check. ureq resolves nothing and knows no time: both are ours.
+/// The execution that is under way; a check never runs twice at a time.
+pub type CurrentRun = Arc<Mutex<Run>>;
+
+/// Makes the connections of a check. ureq resolves nothing and knows no time: both are ours.
 #[derive(Debug)]
 pub struct Wire {
     /// Where the check is sent; a redirect may lead elsewhere.
     pub home: Uri,
     /// The same, as it is connected to.
     pub target: Target,
-    /// The end of the whole check.
-    pub deadline: Deadline,
-    /// What has been seen, for the reason of a failure.
-    pub seen: Arc<Mutex<Seen>>,
+    /// For its deadline, and to note what is seen.
+    pub run: CurrentRun,
 }
 
 /// Nothing is left half done under this lock.
-pub fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
+pub fn lock(run: &Mutex<Run>) -> MutexGuard<'_, Run> {
+    run.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A failure on its way through ureq; [`failure_in`] finds it again.
@@ -86,23 +89,27 @@ impl Connector for Wire {
         details: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Connection>, Error> {
-        lock(&self.seen).first_words.clear();
+        let deadline = {
+            let mut run = lock(&self.run);
+            run.first_words.clear();
+            run.deadline
+        };
         let length = details
             .uri
             .path_and_query()
             .map_or(0, |path| path.as_str().len());
         let target = self.target_of(details.uri).map_err(carried)?;
-        let stream = connect::connect(&target, self.deadline).map_err(carried)?;
+        let stream = connect::connect(&target, deadline).map_err(carried)?;
         let stream = if details.needs_tls() {
-            let tls = tls::handshake(stream, &target.host, self.deadline).map_err(carried)?;
+            let tls = tls::handshake(stream, &target.host, deadline).map_err(carried)?;
             Channel::Tls(Box::new(tls))
         } else {
             Channel::Tcp(stream)
         };
         Ok(Some(Connection {
             stream,
-            deadline: self.deadline,
-            seen: Arc::clone(&self.seen),
+            deadline,
+            run: Arc::clone(&self.run),
             buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER + length),
         }))
     }
@@ -147,7 +154,7 @@ enum Channel {
 pub struct Connection {
     stream: Channel,
     deadline: Deadline,
-    seen: Arc<Mutex<Seen>>,
+    run: CurrentRun,
     buffers: LazyBuffers,
 }
 
@@ -168,7 +175,7 @@ impl Connection {
         };
         match result {
             Ok(amount) => {
-                let first_words = &mut lock(&self.seen).first_words;
+                let first_words = &mut lock(&self.run).first_words;
                 let room = FIRST_WORDS.saturating_sub(first_words.len());
                 first_words.extend_from_slice(&buffer[..amount.min(room)]);
                 self.buffers.input_appended(amount);
@@ -199,7 +206,7 @@ impl Connection {
         if let Some(text) = tls::alert(error) {
             return Failure::new(Phase::Tls, &text);
         }
-        let started = !lock(&self.seen).first_words.is_empty();
+        let started = !lock(&self.run).first_words.is_empty();
         let text = match error.kind() {
             io::ErrorKind::TimedOut if started => {
                 format!("answer not complete {}", self.deadline.within())

@@ -84,7 +84,7 @@ fn plan(arguments: &[String], folder: PathBuf) -> Result<Plan> {
     let server = Server::start(&folder)?;
     Ok(Plan {
         kinds,
-        runs: if quick { 3 } else { 9 },
+        runs: if quick { 3 } else { 7 },
         starts: if quick { 7 } else { 31 },
         folder,
         server,

@@ -19,8 +19,10 @@ tests![
     it_outlives_a_stop,
 ];
 
-/// A service that holds our output open, writes far more than a pipe holds, and then tells that it could.
-const SERVICE: &str = "(while :; do head -c 300000 /dev/zero; echo alive >> service; sleep 0.05; done) &\n\
+/// A service that holds our output open, writes more than a pipe holds, and then tells that it could. The shell itself
+/// writes: it is the one that a closed pipe would kill.
+const SERVICE: &str = "text=$(head -c 100000 /dev/zero | tr '\\0' x)\n\
+                       (while :; do echo $text; echo alive >> service; sleep 0.05; done) &\n\
                        echo $! > service-pid; echo started";
 
 /// Waits until the service has written on.

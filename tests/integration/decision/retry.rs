@@ -30,25 +30,37 @@ fn a_failed_command_is_tried_every_round_until_it_works() {
     let words = dir.words();
     assert_eq!(words[..2], ["+a", "+b"]);
     assert!(words[2..].iter().all(|word| word == "+a"), "{words:?}");
-    assert_one_attempt_a_round(&dir, "promotion of a", words.len() - 1);
+    assert_one_attempt_a_round(&dir, "a");
     let log = dir.log();
     assert_eq!(log.count("Action failed: Name: a"), words.len() - 2);
     assert_eq!(log.count("Action done: Name: a"), 1);
 }
 
-/// From the first attempt to the last one, every round has one.
-fn assert_one_attempt_a_round(dir: &Workdir, attempt: &str, expected: usize) {
-    let lines = dir.log().lines;
-    let told = lines.iter().filter_map(|line| {
-        let message = line.message.as_str();
-        if message.starts_with("Round ") && message.ends_with(" started.") {
-            return Some('r');
-        }
-        (message.starts_with("Running: ") && message.contains(attempt)).then_some('a')
-    });
-    let story: String = told.collect();
-    let story = story.trim_matches('r');
-    assert_eq!(story, vec!["a"; expected].join("r"));
+/// Between two attempts a round begins; and no round begins, while none is under way, that does not bring one.
+fn assert_one_attempt_a_round(dir: &Workdir, action: &str) {
+    let log = dir.log();
+    let ended = [
+        format!("Action failed: Name: {action},"),
+        format!("Action done: Name: {action},"),
+    ];
+    let story: String = log
+        .lines
+        .iter()
+        .filter_map(|line| {
+            let message = line.message.as_str();
+            let begins = message.starts_with("Running: ")
+                && message.ends_with(&format!("(promotion of {action})"));
+            let ends = ended.iter().any(|ended| message.starts_with(ended));
+            let round = message.starts_with("Round ") && message.ends_with(" started.");
+            [(begins, '('), (ends, ')'), (round, 'r')]
+                .iter()
+                .find_map(|(is_it, letter)| is_it.then_some(*letter))
+        })
+        .collect();
+    let attempts = story.trim_end_matches('r');
+    assert!(attempts.starts_with("r("), "{story}");
+    assert!(!attempts.contains(")("), "two attempts in a round: {story}");
+    assert!(!attempts.contains(")rr"), "a round without: {story}");
 }
 
 fn a_failed_command_is_not_tried_when_it_is_no_longer_wanted() {

@@ -111,13 +111,13 @@ fn a_failed_start_leaves_none() {
 fn one_of_another_process_is_not_removed() {
     let peer = Peer::silent();
     let dir = Workdir::with(&node(&peer));
-    let mut first = dir.heartbeat().start();
-    first.wait_until_locked();
+    let first = dir.heartbeat().start();
+    dir.wait_for_log("Action done: ");
     fs::remove_file(dir.file("heartbeat.pid")).expect("remove the pidfile");
     let mut second = dir.heartbeat().start();
     second.wait_until_locked();
     let second_pid = second.pid();
-    dir.wait_for_log_times("Round 1 complete", 2);
+    dir.wait_for_log_times("Action done: ", 2);
     first.stop().expect(0);
     assert_eq!(dir.pid(), Some(second_pid));
     assert!(Process(second_pid).is_alive());
