@@ -4,36 +4,27 @@
 //! years: it keeps nobody waiting, and is not killed by a closed pipe, as what it writes is read and dropped.
 
 use std::fmt;
-use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use crate::file::reason;
 use crate::group;
+use crate::output::Output;
 use crate::settings::seconds;
 
 /// From SIGTERM to SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// After SIGKILL nothing of a command runs any more, but a process in the kernel's hands (a dead network file system)
-/// may stay in the table. It is waited for this long.
+/// A command that is there this long after SIGKILL is told to be one that cannot be killed.
 const LAST_WAIT: Duration = Duration::from_secs(2);
-
-/// How much of the end of the output is kept.
-const OUTPUT_KEPT: usize = 4096;
-
-/// How long the output of a command that has ended is waited for, while something else goes on writing to it.
-const DRAIN: Duration = Duration::from_millis(100);
 
 /// What to run, and as whom.
 #[derive(Debug, Clone)]
@@ -111,6 +102,15 @@ impl Finished {
     }
 }
 
+/// What becomes of a command.
+#[derive(Debug)]
+pub enum News {
+    /// It has been killed and is still there. Its end will be told when it comes.
+    CannotBeKilled,
+    /// It has ended.
+    Ended(Finished),
+}
+
 /// What the watcher of a running command waits for.
 enum Wake {
     Exited,
@@ -131,40 +131,57 @@ impl Running {
     }
 }
 
-/// Starts a command; `done` is called with its end, on another thread.
+/// Starts a command; `news` is called with its end, and before that with word that it will not end, on another thread.
 ///
 /// # Errors
-/// It could not be started, and `done` will not be called.
-pub fn start(job: &Job, done: impl FnOnce(Finished) + Send + 'static) -> Result<Running, Finished> {
+/// There is no thread to be had: nothing has been started, and `news` will not be called.
+pub fn start(job: Job, news: impl Fn(News) + Send + 'static) -> Result<Running, Finished> {
     let begun = Instant::now();
-    let (child, output) = spawn(job).map_err(|error| Finished::not_started(&error))?;
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
     let (wake, woken) = channel();
     let exited = wake.clone();
-    let timeout = job.timeout;
-    let watch = move || {
-        let watcher = Watcher { child, pid, woken };
-        let ending = watcher.watch(begun, timeout);
-        let output = output.end();
-        let took = begun.elapsed();
-        done(Finished {
-            ending,
-            took,
-            output,
+    let run = move || {
+        let finished = run(&job, exited, woken, &news).unwrap_or_else(|error| Finished {
+            took: begun.elapsed(),
+            ..Finished::not_started(&error)
         });
+        news(News::Ended(finished));
     };
-    let threads = in_thread("action", watch).and_then(|()| {
-        in_thread("exit", move || {
-            await_exit(pid);
-            let _ = exited.send(Wake::Exited);
-        })
-    });
-    threads.map_err(|error| {
-        // Without its watcher nobody would ever stop it.
-        let _ = killpg(pid, Signal::SIGKILL);
-        Finished::not_started(&error)
-    })?;
+    in_thread("action", run).map_err(|error| Finished::not_started(&error))?;
     Ok(Running { wake })
+}
+
+fn run(
+    job: &Job,
+    exited: Sender<Wake>,
+    woken: Receiver<Wake>,
+    news: &dyn Fn(News),
+) -> io::Result<Finished> {
+    let begun = Instant::now();
+    let (mut child, output) = spawn(job)?;
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
+    let exit = in_thread("exit", move || {
+        await_exit(pid);
+        // Nobody listens to the end of a command that was killed.
+        let _ = exited.send(Wake::Exited);
+    });
+    if let Err(error) = exit {
+        abort(&mut child);
+        return Err(error);
+    }
+    let ending = Watcher { child, pid, woken }.watch(begun, job.timeout, news);
+    Ok(Finished {
+        ending,
+        output: output.end(),
+        took: begun.elapsed(),
+    })
+}
+
+/// Ends a command that nobody can watch.
+fn abort(child: &mut Child) {
+    let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
+    // Its group may have ended by itself.
+    let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+    let _ = child.wait();
 }
 
 fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -174,7 +191,7 @@ fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()>
 
 fn spawn(job: &Job) -> io::Result<(Child, Output)> {
     let (reader, writer) = io::pipe()?;
-    let child = Command::new("/bin/sh")
+    let mut child = Command::new("/bin/sh")
         .arg("-c")
         .arg(&job.command)
         .envs(
@@ -190,8 +207,7 @@ fn spawn(job: &Job) -> io::Result<(Child, Output)> {
     match Output::follow(reader) {
         Ok(output) => Ok((child, output)),
         Err(error) => {
-            let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
-            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+            abort(&mut child);
             Err(error)
         }
     }
@@ -225,12 +241,12 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn watch(mut self, begun: Instant, timeout: Duration) -> Ending {
+    fn watch(mut self, begun: Instant, timeout: Duration, news: &dyn Fn(News)) -> Ending {
         let left = timeout.saturating_sub(begun.elapsed());
         match self.woken.recv_timeout(left) {
             Ok(Wake::Exited) => return self.reap(),
             Ok(Wake::Interrupt) => {
-                self.kill();
+                self.kill(news);
                 return Ending::Interrupted;
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -240,11 +256,13 @@ impl Watcher {
             return ending(status);
         }
         self.terminate();
+        self.kill(news);
         Ending::TimedOut(timeout)
     }
 
-    /// SIGTERM to the group, and SIGKILL when that has not emptied it.
+    /// SIGTERM to the group, and time to end.
     fn terminate(&mut self) {
+        // What it does not reach is dealt with when the group is killed.
         let _ = killpg(self.pid, Signal::SIGTERM);
         let end = Instant::now() + GRACE;
         while Instant::now() < end && !group::is_empty(self.pid.as_raw()) {
@@ -253,16 +271,27 @@ impl Watcher {
                 break;
             }
         }
-        self.kill();
     }
 
-    fn kill(&mut self) {
-        // An empty group is no error.
-        let _ = killpg(self.pid, Signal::SIGKILL);
-        let end = Instant::now() + LAST_WAIT;
-        while Instant::now() < end && !group::is_empty(self.pid.as_raw()) {
-            thread::sleep(Duration::from_millis(5));
+    /// SIGKILL to the group until it is empty. A member may have taken another user's ids (sudo), or be in the kernel's
+    /// hands (a dead network file system): then it is still at work, and nothing else may run beside it.
+    fn kill(&mut self, news: &dyn Fn(News)) {
+        let told = Instant::now() + LAST_WAIT;
+        let mut is_told = false;
+        let mut pause = Duration::from_millis(5);
+        loop {
+            let _ = killpg(self.pid, Signal::SIGKILL);
+            if group::is_empty(self.pid.as_raw()) {
+                break;
+            }
+            if Instant::now() > told && !is_told {
+                is_told = true;
+                pause = Duration::from_secs(1);
+                news(News::CannotBeKilled);
+            }
+            thread::sleep(pause);
         }
+        // Its entry in the process table.
         let _ = self.child.try_wait();
     }
 
@@ -279,81 +308,6 @@ fn ending(status: ExitStatus) -> Ending {
         (Some(code), _) => Ending::Exited(code),
         (None, signal) => Ending::Killed(signal.unwrap_or_default()),
     }
-}
-
-/// The end of what a command has written.
-#[derive(Default)]
-struct Tail {
-    bytes: Vec<u8>,
-    /// The command has ended: what still comes is dropped.
-    closed: bool,
-    /// Nobody can write any more.
-    ended: bool,
-}
-
-/// Follows the output of a command on a thread of its own, as long as anyone holds it open.
-struct Output {
-    tail: Arc<Mutex<Tail>>,
-    reader: io::PipeReader,
-}
-
-impl Output {
-    fn follow(reader: io::PipeReader) -> io::Result<Self> {
-        let tail = Arc::new(Mutex::new(Tail::default()));
-        let mut followed = reader.try_clone()?;
-        let shared = Arc::clone(&tail);
-        in_thread("output", move || while take(&mut followed, &shared) {})?;
-        Ok(Self { tail, reader })
-    }
-
-    /// The command has ended: everything it wrote is in the pipe or has been taken.
-    fn end(self) -> String {
-        let end = Instant::now() + DRAIN;
-        while Instant::now() < end
-            && !lock(&self.tail).ended
-            && has_input(&self.reader, PollTimeout::ZERO)
-        {
-            thread::sleep(Duration::from_millis(1));
-        }
-        let mut tail = lock(&self.tail);
-        tail.closed = true;
-        let bytes = std::mem::take(&mut tail.bytes);
-        let kept = &bytes[bytes.len().saturating_sub(OUTPUT_KEPT)..];
-        String::from_utf8_lossy(kept).trim().to_owned()
-    }
-}
-
-/// Takes a piece of output. It is read under the lock, so that whoever finds the pipe empty and holds the lock has it
-/// all. `false`: there will be no more.
-fn take(reader: &mut io::PipeReader, tail: &Mutex<Tail>) -> bool {
-    if !has_input(reader, PollTimeout::NONE) {
-        return true;
-    }
-    let mut piece = [0; 8192];
-    let mut tail = lock(tail);
-    match reader.read(&mut piece) {
-        Ok(0) => {
-            tail.ended = true;
-            return false;
-        }
-        Ok(amount) if !tail.closed => tail.bytes.extend_from_slice(&piece[..amount]),
-        Ok(_) => {}
-        Err(error) => return error.kind() == io::ErrorKind::Interrupted,
-    }
-    let excess = tail.bytes.len().saturating_sub(OUTPUT_KEPT);
-    if excess > OUTPUT_KEPT {
-        tail.bytes.drain(..excess);
-    }
-    true
-}
-
-fn has_input(reader: &io::PipeReader, wait: PollTimeout) -> bool {
-    poll(&mut [PollFd::new(reader.as_fd(), PollFlags::POLLIN)], wait).is_ok_and(|ready| ready > 0)
-}
-
-/// Nothing is left half done under this lock.
-fn lock(tail: &Mutex<Tail>) -> MutexGuard<'_, Tail> {
-    tail.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

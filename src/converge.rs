@@ -149,7 +149,8 @@ impl Goal {
         };
         let action = &mut self.actions[due.action];
         action.applied = worked.then_some(due.place);
-        action.failed = !worked;
+        // What failed on the way to a place that is no longer wanted holds nothing up.
+        action.failed = !worked && self.wanted == Some(due.place);
     }
 
     /// The command that is running.
@@ -248,6 +249,17 @@ mod tests {
         assert_eq!(goal.due(), None, "one at a time");
         goal.end(true);
         assert_eq!(run(&mut goal, &[]), "+0");
+    }
+
+    #[test]
+    fn a_failure_that_is_overtaken_holds_nothing_up() {
+        let mut goal = Goal::new(&[0], &[None]);
+        goal.want(Promoted);
+        let due = goal.due().expect("a promotion");
+        goal.begin(due);
+        goal.want(Demoted);
+        goal.end(false);
+        assert_eq!(run(&mut goal, &[]), "-0", "in the same round");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! One channel brings all news: outcomes, the end of a command, signals. The loop waits on it until the next round is
 //! due, feeds the pure parts (`health`, `converge`, `schedule`) and starts what they call for. It alone speaks.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 use log::{error, info, warn};
 use signal_hook::consts::SIGHUP;
 
-use crate::action::{self, Finished, GRACE, Job, Running};
+use crate::action::{self, Finished, GRACE, Job, News, Running};
 use crate::check::{Check, Outcome};
 use crate::cli::{Exit, Mode};
 use crate::config::Action;
@@ -20,11 +19,12 @@ use crate::converge::{Due, Goal, Place};
 use crate::event::Event;
 use crate::file::reason;
 use crate::group;
-use crate::health::{Health, Judge};
+use crate::health::{Episode, Health, Judge};
 use crate::ledger::Ledger;
 use crate::pool::Pool;
 use crate::report::{self, Report, logger::Logger};
 use crate::schedule::Schedule;
+use crate::state::RUN;
 
 /// Two signals within this time are one wish: timeout(1) and other wrappers signal their child and then its group.
 const ONE_WISH: Duration = Duration::from_millis(10);
@@ -75,11 +75,10 @@ pub struct Daemon {
     round: u64,
     round_begun: Instant,
     round_told: bool,
-    /// Checks that have failed since all were up.
-    unwell: BTreeSet<usize>,
-    /// The first failure since all were up.
-    cause: String,
+    episode: Episode,
     command: Option<Running>,
+    /// It has been killed, and is still there.
+    is_stuck: bool,
     /// Since when it has been told to stop.
     stopping: Option<Instant>,
 }
@@ -98,9 +97,9 @@ impl Daemon {
             round: 0,
             round_begun: now,
             round_told: false,
-            unwell: BTreeSet::new(),
-            cause: String::new(),
+            episode: Episode::default(),
             command: None,
+            is_stuck: false,
             stopping: None,
             parts,
         }
@@ -130,7 +129,8 @@ impl Daemon {
     fn take(&mut self, event: Event) {
         match event {
             Event::Outcome(outcome) => self.take_outcome(&outcome),
-            Event::ActionDone(finished) => self.take_finished(&finished),
+            Event::Action(News::Ended(finished)) => self.take_finished(&finished),
+            Event::Action(News::CannotBeKilled) => self.take_stuck(),
             Event::Signal(signal) => self.take_signal(signal),
         }
     }
@@ -138,7 +138,7 @@ impl Daemon {
     /// While outcomes pour in they are taken in handfuls: to be woken for each would cost as much as a check. What calls
     /// for a command is not left waiting.
     fn take_more(&mut self) {
-        if self.parts.pool.in_flight() > BURST {
+        if self.goal.due().is_none() && self.parts.pool.in_flight() > BURST {
             thread::sleep(BREATH);
         }
         while self.goal.due().is_none()
@@ -159,7 +159,8 @@ impl Daemon {
 
     fn is_finished(&self) -> bool {
         let done = self.stopping.is_some() || self.is_once() && self.judge.is_round_complete();
-        done && self.goal.running().is_none()
+        let is_stuck = self.is_stuck && (self.stopping.is_some() || self.is_once());
+        done && (self.goal.running().is_none() || is_stuck)
     }
 
     /// How long there is nothing to do unless something happens.
@@ -177,10 +178,11 @@ impl Daemon {
         let now = Instant::now();
         self.schedule.begun(now);
         self.round += 1;
-        self.round_begun = now;
-        self.round_told = false;
         report::round_started(self.round);
-        self.judge.begin_round();
+        if self.judge.begin_round() {
+            self.round_begun = now;
+            self.round_told = false;
+        }
         self.goal.begin_round();
         self.parts.pool.run_all();
     }
@@ -193,11 +195,9 @@ impl Daemon {
             return;
         }
         if let Err(failure) = &outcome.result {
-            if self.unwell.is_empty() {
-                let name = &self.parts.checks[outcome.check].name;
-                self.cause = format!("{name}: {failure}");
-            }
-            self.unwell.insert(outcome.check);
+            let name = &self.parts.checks[outcome.check].name;
+            self.episode
+                .enter(outcome.check, || format!("{name}: {failure}"));
         }
         let health = self.judge.record(outcome.check, outcome.result.is_ok());
         self.take_health(health);
@@ -216,18 +216,17 @@ impl Daemon {
         self.goal.want(place);
         let before = self.parts.ledger.state().health;
         if health != before {
-            report::transition(before, health, &self.names(&self.unwell));
+            report::transition(before, health, &self.names(self.episode.failed()));
             self.parts.ledger.enter_health(health);
         }
         if health == Health::Healthy {
-            self.unwell.clear();
-            self.cause.clear();
+            self.episode = Episode::default();
         }
     }
 
-    fn names(&self, checks: &BTreeSet<usize>) -> Vec<&str> {
-        let name = |check: &usize| self.parts.checks[*check].name.as_str();
-        checks.iter().map(name).collect()
+    fn names(&self, checks: impl Iterator<Item = usize>) -> Vec<&str> {
+        let name = |check: usize| self.parts.checks[check].name.as_str();
+        checks.map(name).collect()
     }
 
     fn start_what_is_due(&mut self) {
@@ -240,26 +239,35 @@ impl Daemon {
                 report::would_run(&job, due, name);
                 self.goal.end(true);
             } else if self.parts.ledger.may_run(due, self.goal.applied(), &run) {
-                self.start(&job, due);
+                self.start(job, due);
             } else {
                 self.goal.end(false);
             }
         }
     }
 
-    fn start(&mut self, job: &Job, due: Due) {
-        report::running(job, due, &self.parts.actions[due.action].name);
+    fn start(&mut self, job: Job, due: Due) {
+        report::running(&job, due, &self.parts.actions[due.action].name);
         let sender = self.parts.sender.clone();
-        let done = move |finished| {
+        let news = move |news| {
             // The loop is gone only when heartbeat is.
-            let _ = sender.send(Event::ActionDone(finished));
+            let _ = sender.send(Event::Action(news));
         };
-        match action::start(job, done) {
+        match action::start(job, news) {
             Ok(running) => {
                 self.command = Some(running);
             }
             Err(finished) => self.take_finished(&finished),
         }
+    }
+
+    /// A command that outlives SIGKILL keeps its place, as two at once would let the older one have the last word. Only
+    /// heartbeat's own end does not wait for it.
+    fn take_stuck(&mut self) {
+        let due = self.goal.running();
+        let name = due.map(|due| self.parts.actions[due.action].name.as_str());
+        report::cannot_be_killed(name.unwrap_or_default());
+        self.is_stuck = true;
     }
 
     fn take_finished(&mut self, finished: &Finished) {
@@ -270,26 +278,33 @@ impl Daemon {
         report::finished(finished, action.command(due.place), due.place, &action.name);
         self.goal.end(finished.worked());
         self.command = None;
+        self.is_stuck = false;
         self.parts.ledger.enter_applied(self.goal.applied());
     }
 
-    /// What a command is told (DESIGN: a command's environment).
+    /// A command and what it is told.
     fn job(&self, due: Due, run: &str) -> Job {
         let action = &self.parts.actions[due.action];
         let state = self.parts.ledger.state();
-        let down: BTreeSet<usize> = self.judge.down().collect();
         let own = [
             ("STATE", state.health.to_string()),
             ("PREVIOUS", state.previous.to_string()),
             ("ACTION", action.name.clone()),
-            ("FAILED", self.names(&down).join("\n")),
-            ("REASON", self.cause.clone()),
-            ("RUN", run.to_owned()),
+            ("FAILED", self.names(self.judge.down()).join("\n")),
+            ("REASON", self.episode.cause().to_owned()),
         ];
         let own = own.map(|(name, value)| (format!("HEARTBEAT_{name}"), value));
+        let run = (RUN.to_owned(), run.to_owned());
         Job {
             command: action.command(due.place).to_owned(),
-            environment: self.parts.environment.iter().cloned().chain(own).collect(),
+            environment: self
+                .parts
+                .environment
+                .iter()
+                .cloned()
+                .chain(own)
+                .chain([run])
+                .collect(),
             timeout: self.parts.action_timeout,
         }
     }
@@ -319,6 +334,7 @@ impl Daemon {
         }
         let Some(since) = self.stopping else {
             info!("Received {name}. Stopping.");
+            self.parts.pool.abandon();
             self.stopping = Some(Instant::now());
             return;
         };
@@ -341,7 +357,9 @@ impl Daemon {
             Health::Unhealthy => Exit::Unhealthy,
             Health::Unknown => Exit::Failed,
         };
-        info!("One-time run-through complete. Goodbye.");
+        if self.stopping.is_none() {
+            info!("One-time run-through complete. Goodbye.");
+        }
         if self.goal.is_reached() && self.parts.ledger.is_kept() {
             return verdict;
         }

@@ -1,6 +1,6 @@
 //! What the loop waits for: one channel, three kinds of news.
 
-use crate::action::Finished;
+use crate::action::News;
 use crate::check::Outcome;
 
 /// News for the loop.
@@ -8,8 +8,8 @@ use crate::check::Outcome;
 pub enum Event {
     /// A check has answered.
     Outcome(Outcome),
-    /// The running command has ended.
-    ActionDone(Finished),
+    /// Something has become of the running command.
+    Action(News),
     /// A signal has come, by its number.
     Signal(i32),
 }

@@ -3,6 +3,7 @@
 //! The system is unhealthy as soon as one check is down, and healthy when a round is complete and all are up. Until
 //! either is the case, nothing changes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,7 @@ enum Standing {
 #[derive(Debug)]
 pub struct Judge {
     standings: Vec<Standing>,
-    /// Checks that have not answered since the round began.
+    /// Checks that have not answered since all had.
     awaited: Vec<bool>,
     /// How many of either, so that an outcome need not count a thousand checks.
     down_now: usize,
@@ -56,17 +57,22 @@ impl Judge {
     pub fn new(checks: usize) -> Self {
         Self {
             standings: vec![Standing::Unknown; checks],
-            awaited: vec![true; checks],
+            awaited: vec![false; checks],
             down_now: 0,
-            awaited_now: checks,
+            awaited_now: 0,
             health: Health::Unknown,
         }
     }
 
-    /// A round begins: every check is awaited, also one that has been running since an earlier round.
-    pub fn begin_round(&mut self) {
+    /// A round begins: every check is awaited anew, if all have answered. While some are slower than the interval, the
+    /// round before goes on: two slow ones would otherwise never answer in the same one. Gives whether it is a new one.
+    pub fn begin_round(&mut self) -> bool {
+        if self.awaited_now > 0 {
+            return false;
+        }
         self.awaited.fill(true);
         self.awaited_now = self.awaited.len();
+        true
     }
 
     /// Takes the outcome of a check and gives the health after it.
@@ -90,7 +96,7 @@ impl Judge {
         self.health
     }
 
-    /// Whether every check has answered since the round began.
+    /// Whether every check has answered in this round.
     #[must_use]
     pub fn is_round_complete(&self) -> bool {
         self.awaited_now == 0
@@ -100,6 +106,34 @@ impl Judge {
     pub fn down(&self) -> impl Iterator<Item = usize> {
         let standings = self.standings.iter().enumerate();
         standings.filter_map(|(check, standing)| (*standing == Standing::Down).then_some(check))
+    }
+}
+
+/// What has failed since all checks were up, for whoever asks why.
+#[derive(Debug, Default)]
+pub struct Episode {
+    failed: BTreeSet<usize>,
+    cause: String,
+}
+
+impl Episode {
+    /// A check has failed; `cause` says how, and is kept if it is the first.
+    pub fn enter(&mut self, check: usize, cause: impl FnOnce() -> String) {
+        if self.failed.is_empty() {
+            self.cause = cause();
+        }
+        self.failed.insert(check);
+    }
+
+    /// The checks that have failed, in the order of the file.
+    pub fn failed(&self) -> impl Iterator<Item = usize> {
+        self.failed.iter().copied()
+    }
+
+    /// The first failure; empty while all are up.
+    #[must_use]
+    pub fn cause(&self) -> &str {
+        &self.cause
     }
 }
 
@@ -154,8 +188,16 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_outlasts_its_round_counts_in_the_next() {
-        assert_eq!(play(2, "| a+ | b+ a+"), "unknown unknown healthy");
+    fn a_round_lasts_until_the_slowest_has_answered() {
+        assert_eq!(play(2, "| a+ | a+ b+"), "unknown unknown healthy");
+        assert_eq!(
+            play(2, "| a+ | b+ | a+ | b+"),
+            "unknown healthy healthy healthy"
+        );
+        assert_eq!(
+            play(3, "| a+ b+ | a+ b- | c+ | a+ b+ c+"),
+            "unknown unknown unknown unhealthy unhealthy unhealthy unhealthy healthy"
+        );
     }
 
     proptest! {

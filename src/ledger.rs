@@ -77,8 +77,8 @@ impl Ledger {
 
     /// A command is about to run, as `run`, and `applied` no longer says where its action's node is: should we die, the
     /// next heartbeat will run it again, but not beside this one. Gives whether it may run. If the file can be neither
-    /// written nor removed, a demotion may: at worst it will be run again. A promotion may not: a file that went on
-    /// saying "demoted" would make the next run believe a node to be out that is in.
+    /// written, removed nor emptied, a demotion may: at worst the next one-shot believes a node to be in that is out. A
+    /// promotion may not: it would believe a node to be out that is in.
     pub fn may_run(&mut self, due: Due, applied: Vec<Option<Place>>, run: &str) -> bool {
         self.state.applied = applied;
         self.state.running = Some(run.to_owned());

@@ -22,7 +22,7 @@
 //!       event    report    state
 //!         config    action
 //!           check    converge    schedule
-//!             health    settings    file    group    cli
+//!             health    settings    file    group    output    cli
 //! ```
 //!
 //! Checks never log, the pure part never looks at a clock, and only [`pool`] knows rayon.
@@ -38,6 +38,7 @@ pub mod file;
 pub mod group;
 pub mod health;
 pub mod ledger;
+pub mod output;
 pub mod pool;
 pub mod process;
 pub mod report;
@@ -60,7 +61,7 @@ mod tests {
         &["event", "report", "state"],
         &["config", "action"],
         &["check", "converge", "schedule"],
-        &["health", "settings", "file", "group", "cli"],
+        &["health", "settings", "file", "group", "output", "cli"],
     ];
 
     fn sources(folder: &Path) -> Vec<PathBuf> {

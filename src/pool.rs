@@ -106,6 +106,11 @@ impl Pool {
         self.in_flight_now -= 1;
     }
 
+    /// What still waits for a worker is not run.
+    pub fn abandon(&mut self) {
+        self.batch.take_rest();
+    }
+
     /// How many checks have yet to answer.
     #[must_use]
     pub fn in_flight(&self) -> usize {

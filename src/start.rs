@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use anyhow::bail;
 use log::warn;
 use signal_hook::iterator::Signals;
 
@@ -84,7 +83,7 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
     };
     let starter = match go_to(mode) {
         Ok(Side::Started) => return Ok(Exit::Good),
-        Ok(Side::Daemon(starter)) => starter,
+        Ok(Side::Working(starter)) => starter,
         Err(error) => {
             lock.release();
             return Err(error);
@@ -120,7 +119,7 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
 fn go_to(mode: Mode) -> anyhow::Result<Side> {
     match mode {
         Mode::Daemon => detach::detach(),
-        Mode::Foreground | Mode::Once => Ok(Side::Daemon(Starter::nobody())),
+        Mode::Foreground | Mode::Once => Ok(Side::Working(Starter::nobody())),
     }
 }
 
@@ -168,9 +167,6 @@ fn assemble(
     (logger, file, state): (Logger, StateFile, State),
 ) -> anyhow::Result<Daemon> {
     let workers = config.workers();
-    if config.checks.is_empty() {
-        bail!("nothing to check");
-    }
     let checks: Arc<[_]> = config.checks.into();
     let (sender, events) = channel();
     process::forward_signals(signals, sender.clone())?;

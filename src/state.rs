@@ -165,13 +165,16 @@ impl StateFile {
         stored.collect()
     }
 
-    /// Removes the file, which makes everything unknown. A full disk cannot refuse it.
+    /// Removes the file, or empties it where its folder does not let us: either makes everything unknown, and a full disk
+    /// refuses neither.
     ///
     /// # Errors
     /// The system's; the file may be there as it was.
     pub fn forget(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                file::open(&self.path, OpenOptions::new().write(true), false)?.set_len(0)
+            }
             _ => Ok(()),
         }
     }

@@ -173,6 +173,9 @@ impl Race {
         let silent = self.running.iter().map(|attempt| attempt.address);
         self.failed
             .extend(silent.map(|address| (address, silence.clone())));
+        // In an order that stays the same while the resolver turns its answers.
+        self.failed
+            .sort_by_key(|(address, reason)| (address.ip(), reason.clone()));
         Failure::new(Phase::Connect, &all_reasons(&self.failed))
     }
 }

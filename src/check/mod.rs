@@ -85,25 +85,25 @@ impl Check {
     /// Reads a section. `None`: something is wrong, and noted in `settings`.
     pub fn read(settings: &mut Settings) -> Option<Self> {
         let kind = read_kind(settings);
-        let host = settings.or("hostname", Some(Host::default()), |text| {
-            Host::parse(text).map(Some)
-        });
+        let host = settings.or("hostname", Host::default(), Host::parse);
         let timeout = Duration::from_secs(5);
         let timeout = settings.or("timeout", timeout, settings::duration);
         let action = read_action(settings);
         let port = read_port(settings, kind);
+        // A wrong port is noted; the kind's own keys are read all the same, so that they are judged too.
         let target = Target {
-            port: port?,
-            host: host?,
+            port: port.unwrap_or(1),
+            host,
         };
-        let probe = (kind?.read)(settings, target.clone())?;
+        let probe = (kind?.read)(settings, target.clone());
+        port?;
         Some(Self {
             name: settings.section().to_owned(),
             kind: kind?.name,
             target,
             timeout,
             action: action?,
-            probe,
+            probe: probe?,
         })
     }
 
@@ -118,8 +118,8 @@ impl Check {
         result.unwrap_or_else(|panic| {
             let words = panic.downcast_ref::<&str>().copied();
             let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-            let text = format!("heartbeat's own fault: panic: {}", words.unwrap_or("?"));
-            Err(Failure::new(Phase::Resolve, &text))
+            let text = format!("heartbeat's own fault: {}", words.unwrap_or("?"));
+            Err(Failure::new(Phase::Panic, &text))
         })
     }
 }
@@ -191,6 +191,8 @@ pub enum Phase {
     Status,
     /// Reading the body.
     Body,
+    /// Nothing of the peer's: the check itself broke.
+    Panic,
 }
 
 impl fmt::Display for Phase {
@@ -203,6 +205,7 @@ impl fmt::Display for Phase {
             Self::Receive => "receive",
             Self::Status => "status",
             Self::Body => "body",
+            Self::Panic => "panic",
         })
     }
 }
@@ -303,9 +306,9 @@ mod tests {
             probe: Box::new(Panics),
         };
         let failure = check.run().expect_err("a panic is a failure");
-        assert!(
-            failure.reason.ends_with("panic: out of\\nluck"),
-            "{failure}"
+        assert_eq!(
+            failure.to_string(),
+            "panic: heartbeat's own fault: out of\\nluck"
         );
     }
 

@@ -1,7 +1,7 @@
 //! Where an answer of HTTP sends us (RFC 9110, 15.4; RFC 3986, 5).
 
 use iri_string::types::{UriAbsoluteStr, UriReferenceStr};
-use percent_encoding::utf8_percent_encode;
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use ureq::http::{Response, Uri, header::LOCATION};
 
 use super::{Failure, Phase, http::TO_ENCODE};
@@ -28,13 +28,36 @@ pub fn target<B>(answer: &Response<B>, from: &Uri) -> Result<Option<Uri>, Failur
 }
 
 fn resolve(from: &Uri, location: &str) -> Option<Uri> {
-    let base = from.to_string();
+    let (base, location) = (encode(&from.to_string()), encode(location));
     let base = UriAbsoluteStr::new(&base).ok()?;
-    // Servers send what a URL may not hold; everybody encodes it for them.
-    let location = utf8_percent_encode(location, TO_ENCODE).to_string();
-    let location = location.replace(' ', "%20");
     let reference = UriReferenceStr::new(&location).ok()?;
     reference.resolve_against(base).to_string().parse().ok()
+}
+
+const BLANKS_AND_BRACKETS: &AsciiSet = &TO_ENCODE.add(b' ').add(b'[').add(b']');
+
+/// Servers send what a URL may not hold, and everybody encodes it for them: blanks, brackets behind the host, and a `%`
+/// that begins no octet.
+fn encode(reference: &str) -> String {
+    let authority = reference.find("//").map_or(0, |at| {
+        let from = at + 2;
+        reference[from..]
+            .find(['/', '?', '#'])
+            .map_or(reference.len(), |end| from + end)
+    });
+    let (host, rest) = reference.split_at(authority);
+    let mut pieces = rest.split('%');
+    let mut encoded = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let hex = piece.as_bytes().get(..2);
+        let is_octet = hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        encoded.push_str(if is_octet { "%" } else { "%25" });
+        encoded.push_str(piece);
+    }
+    format!(
+        "{host}{}",
+        utf8_percent_encode(&encoded, BLANKS_AND_BRACKETS)
+    )
 }
 
 #[cfg(test)]
@@ -57,11 +80,17 @@ mod tests {
             ("/g#part", "http://a:81/g"),
             ("/ü x|", "http://a:81/%C3%BC%20x%7C"),
             ("http://g", "http://g/"),
+            ("/ok?a[]=1", "http://a:81/ok?a%5B%5D=1"),
+            ("/ok?d=100%&e=%41", "http://a:81/ok?d=100%25&e=%41"),
+            ("http://[::1]:8/x", "http://[::1]:8/x"),
         ] {
             let next = resolve(&from, location).map(|next| next.to_string());
             assert_eq!(next.as_deref(), Some(expected), "{location}");
         }
         assert_eq!(resolve(&from, "http://[::1"), None);
+        let from = "http://a/items?filter[a]=1".parse().expect("a URL");
+        let next = resolve(&from, "/ok").map(|next| next.to_string());
+        assert_eq!(next.as_deref(), Some("http://a/ok"));
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::file::reason;
 /// Longest name: RFC 1035, 3.1, less what the length octets take.
 const LONGEST_NAME: usize = 253;
 
+/// Addresses of a name that are tried; each takes a socket.
+const MOST_ADDRESSES: usize = 16;
+
 /// A name, or an address that needs no look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
@@ -188,7 +191,7 @@ fn ask(name: &str) -> Found {
     })?;
     let mut distinct: Vec<SocketAddr> = Vec::new();
     for address in found {
-        if !distinct.contains(&address) {
+        if !distinct.contains(&address) && distinct.len() < MOST_ADDRESSES {
             distinct.push(address);
         }
     }

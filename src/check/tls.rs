@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use chrono::DateTime;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -27,8 +27,9 @@ use crate::file::reason;
 /// A connection inside TLS.
 pub type TlsStream = StreamOwned<ClientConnection, Stream>;
 
-/// The client configuration, made at the first handshake: the system's trust store is read once, not per check.
-static CLIENT: LazyLock<Result<Arc<ClientConfig>, String>> = LazyLock::new(client);
+/// The client configuration, made at the first handshake: the system's trust store is read once, not per check. A store
+/// that could not be read is tried again.
+static CLIENT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
 
 /// Shakes hands with `host` and verifies its certificate.
 ///
@@ -36,7 +37,7 @@ static CLIENT: LazyLock<Result<Arc<ClientConfig>, String>> = LazyLock::new(clien
 /// [`Phase::Tls`]: what is wrong with the certificate, the peer's alert, or no handshake by the deadline.
 pub fn handshake(stream: Stream, host: &Host, deadline: Deadline) -> Result<TlsStream, Failure> {
     let failed = |text: &str| Failure::new(Phase::Tls, text);
-    let config = CLIENT.as_ref().map_err(|text| failed(text))?;
+    let config = shared_client().map_err(|text| failed(&text))?;
     let name = server_name(host).map_err(|text| failed(&text))?;
     let connection = ClientConnection::new(Arc::clone(config), name)
         .map_err(|error| failed(&tls_reason(&error)))?;
@@ -90,6 +91,14 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, String> {
     // A trailing dot makes a name absolute for the resolver; no certificate has one (RFC 6066, 3).
     let name = name.trim_end_matches('.').to_owned();
     ServerName::try_from(name).map_err(|_| "no certificate can be for this host name".to_owned())
+}
+
+fn shared_client() -> Result<&'static Arc<ClientConfig>, String> {
+    if let Some(config) = CLIENT.get() {
+        return Ok(config);
+    }
+    let config = client()?;
+    Ok(CLIENT.get_or_init(|| config))
 }
 
 fn client() -> Result<Arc<ClientConfig>, String> {

@@ -96,26 +96,35 @@ fn level(text: &str) -> Result<LogLevel, String> {
     }
 }
 
-/// heartbeat writes log, pidfile and state; two in one file, or one over the configuration, would destroy it.
+/// heartbeat writes log, pidfile and state, their backups and what will replace them; two in one file, or one over the
+/// configuration, would destroy it.
 fn same_files(config: &Path, general: &General, settings: &mut Settings) {
-    let mut seen: Vec<(&str, PathBuf)> = vec![("this configuration", absolute(config))];
+    let mut seen = vec![("this configuration".to_owned(), absolute(config))];
     let log = match &general.logfile {
-        LogTarget::File(path) => Some(path),
+        LogTarget::File(path) => Some(path.as_path()),
         LogTarget::Stderr => None,
     };
     let files = [
-        ("logfile", log),
-        ("pidfile", Some(&general.pidfile)),
-        ("statefile", Some(&general.statefile)),
+        ("logfile", log, [".1", ".2", ".3", ".4"].as_slice()),
+        ("statefile", Some(general.statefile.as_path()), &[".new"]),
+        ("pidfile", Some(general.pidfile.as_path()), &[]),
     ];
-    for (key, path) in files {
-        let Some(path) = path.map(|path| absolute(path)) else {
+    for (key, path, endings) in files {
+        let Some(path) = path.map(absolute) else {
             continue;
         };
-        if let Some((other, _)) = seen.iter().find(|(_, seen)| *seen == path) {
-            settings.note(key, format!("the same file as {other}"));
+        let mut own = vec![(key.to_owned(), path.clone())];
+        own.extend(endings.iter().map(|end| {
+            let mut name = path.clone().into_os_string();
+            name.push(end);
+            (format!("{key}{end}"), name.into())
+        }));
+        for (_, path) in &own {
+            if let Some((other, _)) = seen.iter().find(|(_, seen)| seen == path) {
+                settings.note(key, format!("the same file as {other}"));
+            }
         }
-        seen.push((key, path));
+        seen.extend(own);
     }
 }
 

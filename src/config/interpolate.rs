@@ -8,6 +8,9 @@ use crate::settings::{Problem, Value, quote};
 /// How deep values may use values: `ConfigParser`'s own limit.
 const DEEPEST: usize = 10;
 
+/// How many values one value may be made of; ten levels of empty ones would keep any processor busy.
+const MOST_USES: usize = 1000;
+
 /// Longest text that a value may grow to. Ten values that each use the next one ten times would fill any memory.
 const LONGEST: usize = 64 * 1024;
 
@@ -61,7 +64,7 @@ pub fn resolve(
     let raw = raw_values(section, defaults);
     let mut ready = BTreeMap::new();
     for (key, value) in &raw {
-        match expand(&value.text, &raw, 0) {
+        match expand(&value.text, &raw, 0, &mut MOST_USES.clone()) {
             Ok(text) => {
                 let value = Value {
                     text,
@@ -98,7 +101,13 @@ fn raw_values(section: &Section, defaults: &[&Section]) -> BTreeMap<String, Valu
     raw
 }
 
-fn expand(text: &str, raw: &BTreeMap<String, Value>, depth: usize) -> Result<String, String> {
+/// `uses`: how many more values may be put in.
+fn expand(
+    text: &str,
+    raw: &BTreeMap<String, Value>,
+    depth: usize,
+    uses: &mut usize,
+) -> Result<String, String> {
     if depth > DEEPEST {
         return Err(format!(
             "%(…)s leads to itself, or through more than {DEEPEST} keys"
@@ -114,9 +123,15 @@ fn expand(text: &str, raw: &BTreeMap<String, Value>, depth: usize) -> Result<Str
             ));
         };
         result.push_str(before);
-        result.push_str(&expand(&value.text, raw, depth + 1)?);
+        *uses = uses.saturating_sub(1);
+        result.push_str(&expand(&value.text, raw, depth + 1, uses)?);
         if result.len() > LONGEST {
             return Err(format!("%({name})s makes this longer than {LONGEST} bytes"));
+        }
+        if *uses == 0 {
+            return Err(format!(
+                "%({name})s leads through more than {MOST_USES} keys"
+            ));
         }
         rest = after;
     }
@@ -161,6 +176,16 @@ mod tests {
             laughs += &format!("k{level} = {uses}\n");
         }
         laughs.push_str("k9 = lol\nk = %(k0)s\n");
-        assert!(error(&laughs).contains("longer than"));
+        assert!(
+            error(&laughs).contains("more than 1000 keys"),
+            "{}",
+            error(&laughs)
+        );
+        let long = format!(
+            "[a]\nx = {}\nk = {}\n",
+            "x".repeat(1000),
+            "%(x)s".repeat(100)
+        );
+        assert!(error(&long).contains("longer than"));
     }
 }

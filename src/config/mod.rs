@@ -300,7 +300,7 @@ mod tests {
             problems(&text),
             [
                 "c:6: [general] logfile: the same file as this configuration",
-                "c:8: [general] statefile: the same file as pidfile",
+                "c:7: [general] pidfile: the same file as statefile",
             ]
         );
     }

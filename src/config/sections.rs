@@ -40,7 +40,7 @@ pub fn judge(path: &Path, text: &str) -> (Option<Draft>, Vec<Problem>) {
     let (Some(general), Some(checks)) = (general, checks) else {
         return (None, problems);
     };
-    warnings.extend(unused_actions(&document, &actions, &checks));
+    warnings.extend(unused_actions(&document, &checks));
     warnings.extend(long_timeouts(&document, &general, &checks));
     let used: BTreeSet<&str> = checks.iter().map(|check| check.action.as_str()).collect();
     actions.retain(|action| used.contains(action.name.as_str()));
@@ -234,11 +234,10 @@ fn undefined(name: &str, actions: &[Action]) -> String {
     }
 }
 
-fn unused_actions(document: &Document, actions: &[Action], checks: &[Check]) -> Vec<Problem> {
+fn unused_actions(document: &Document, checks: &[Check]) -> Vec<Problem> {
     let used: BTreeSet<&str> = checks.iter().map(|check| check.action.as_str()).collect();
     let entries = sections(document, PROMOTIONS).flat_map(|section| &section.entries);
     entries
-        .filter(|entry| actions.iter().any(|action| action.name == entry.key))
         .filter(|entry| !used.contains(entry.key.as_str()))
         .map(|entry| {
             let text = "no check names this action, so it is never run";

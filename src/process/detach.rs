@@ -47,7 +47,7 @@ pub enum Side {
     /// The process that the operator started; its work is done.
     Started,
     /// The daemon, or whoever stays in the foreground.
-    Daemon(Starter),
+    Working(Starter),
 }
 
 /// Forks a daemon: own session, stdio on `/dev/null`, the same working directory, umask 022. There must be no threads.
@@ -72,7 +72,7 @@ pub fn detach() -> anyhow::Result<Side> {
         Outcome::Child(result) => {
             let starter = Starter(Some(writer));
             match result {
-                Ok(_) => Ok(Side::Daemon(starter)),
+                Ok(_) => Ok(Side::Working(starter)),
                 Err(error) => {
                     let error = anyhow!(error);
                     starter.failed(&error);

@@ -79,7 +79,11 @@ impl LogFile {
             let _ = fs::rename(self.backup(number), self.backup(number + 1));
         }
         let _ = fs::rename(&self.path, self.backup(1));
-        let _ = self.reopen();
+        if self.reopen().is_err() {
+            let _ = fs::rename(self.backup(1), &self.path);
+            // Not again for each line: every try would move the backups on.
+            self.size = 0;
+        }
     }
 
     fn backup(&self, number: u32) -> PathBuf {

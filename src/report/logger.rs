@@ -1,11 +1,14 @@
 //! Records to lines, and lines to the log and the terminal.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Local;
 use log::{LevelFilter, Record};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::logfile::LogFile;
 use crate::config::{LogLevel, LogTarget};
@@ -36,16 +39,14 @@ impl Logger {
             // The libraries' own talk repeats what a failure says, and names what it should not.
             .level_for("ureq", LevelFilter::Off)
             .level_for("ureq_proto", LevelFilter::Off)
-            .level_for("rustls", LevelFilter::Off)
             .filter(move |meta| level < LogLevel::Critical || meta.target() == CRITICAL);
         if let Some(file) = file.clone() {
             dispatch = dispatch.chain(fern::Output::call(move |record| to_file(&file, record)));
         }
         if on_stderr {
-            dispatch = dispatch.chain(fern::Output::call(|record| {
-                // One write, and nobody to tell when it fails: fern's own stderr output would panic.
-                let _ = io::stderr().write_all(line(record).as_bytes());
-            }));
+            let lost = AtomicU64::new(0);
+            let show = move |record: &Record| to_stderr(&line(record), &lost);
+            dispatch = dispatch.chain(fern::Output::call(show));
         }
         dispatch.apply()?;
         Ok(Self { file })
@@ -80,13 +81,37 @@ fn filter(level: LogLevel) -> LevelFilter {
 }
 
 fn to_file(file: &Mutex<LogFile>, record: &Record) {
-    let notice = |lost: u64| {
-        let text = format!("{lost} lines of the log could not be written.");
-        formatted(LogLevel::Error, &text)
-    };
     file.lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .write(&line(record), notice);
+        .write(&line(record), lost_lines);
+}
+
+fn lost_lines(lost: u64) -> String {
+    let text = format!("{lost} lines of the log could not be written.");
+    formatted(LogLevel::Error, &text)
+}
+
+/// Writes a line if that can be done at once: a terminal that has been stopped, or a pipe that nobody reads, must not
+/// hold up the loop. fern's own output to stderr would wait, and panic when it cannot write at all.
+fn to_stderr(line: &str, lost: &AtomicU64) {
+    /// What a pipe that is ready takes without waiting: `PIPE_BUF`, pipe(7).
+    const PIECE: usize = 4096;
+    let before = lost.load(Ordering::Relaxed);
+    let notice = if before > 0 {
+        lost_lines(before)
+    } else {
+        String::new()
+    };
+    for piece in [notice.as_bytes(), line.as_bytes()].concat().chunks(PIECE) {
+        let stderr = io::stderr();
+        let mut news = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+        let is_ready = poll(&mut news, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
+        if !is_ready || io::stderr().write_all(piece).is_err() {
+            lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+    }
+    lost.fetch_sub(before, Ordering::Relaxed);
 }
 
 fn line(record: &Record) -> String {

@@ -154,6 +154,13 @@ pub fn would_run(job: &Job, due: Due, action: &str) {
     );
 }
 
+/// A command outlives SIGKILL.
+pub fn cannot_be_killed(action: &str) {
+    error!(
+        "Action {action}: its command cannot be killed. No other command is run until it has ended."
+    );
+}
+
 /// A command has ended.
 pub fn finished(finished: &Finished, command: &str, place: Place, action: &str) {
     let output = match finished.output.as_str() {

@@ -1,12 +1,13 @@
 //! Going to the background.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::{daemonized, end, node};
 use crate::support::heartbeat::binary;
 use crate::support::peer::Peer;
 use crate::support::process::Process;
+use crate::support::script::limited;
 use crate::support::wait::wait_for;
 use crate::support::workdir::Workdir;
 
@@ -30,7 +31,7 @@ fn it_returns_at_once() {
         .key("timeout", 15);
     let dir = Workdir::with(&slow);
     let begun = Instant::now();
-    let output = Command::new(binary())
+    let output = limited(binary())
         .args(["-c", "heartbeat.conf", "-d"])
         .current_dir(dir.path())
         .stdin(Stdio::null())
@@ -73,15 +74,7 @@ fn it_holds_nothing_of_its_starter() {
 fn it_has_nothing_of_the_terminal() {
     let peer = Peer::silent();
     let dir = Workdir::with(&node(&peer).general("interval", "0.1"));
-    let start = format!("'{}' -c heartbeat.conf -d", binary().display());
-    let status = Command::new("script")
-        .args(["-q", "-e", "-c", &start, "/dev/null"])
-        .current_dir(dir.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .expect("start it on a terminal");
-    assert!(status.success(), "{status}");
+    dir.on_a_terminal("-d");
     let daemon = Process(dir.pid().expect("a pidfile"));
     assert!(!daemon.has_terminal());
     dir.wait_for_rounds(3);

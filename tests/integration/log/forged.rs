@@ -1,10 +1,7 @@
 //! No byte from a peer or a command can start a line of its own, or reach a terminal raw.
 
-use std::process::{Command, Stdio};
-
 use crate::support::authority::Authority;
 use crate::support::config::Config;
-use crate::support::heartbeat::binary;
 use crate::support::log::Log;
 use crate::support::peer::Peer;
 use crate::support::tls::TlsServer;
@@ -105,14 +102,7 @@ fn on_a_terminal() {
         peer.addr(),
         "node",
     ));
-    let start = format!("'{}' -c heartbeat.conf --once", binary().display());
-    let output = Command::new("script")
-        .args(["-q", "-c", &start, "/dev/null"])
-        .current_dir(dir.path())
-        .stdin(Stdio::null())
-        .output()
-        .expect("start it on a terminal");
-    let seen = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
+    let seen = dir.on_a_terminal("--once; true");
     assert_harmless(&seen, &["Action done: Name: node"]);
 }
 

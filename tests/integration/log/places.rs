@@ -1,10 +1,7 @@
 //! Where the log goes: a file, stderr, a terminal. And that stderr is quiet otherwise, so that cron sends no mail.
 
-use std::process::{Command, Stdio};
-
 use super::node;
 use crate::support::config::Config;
-use crate::support::heartbeat::binary;
 use crate::support::log::Log;
 use crate::support::peer::Peer;
 use crate::support::wait::wait_for;
@@ -74,23 +71,10 @@ fn stderr_is_the_log_of_a_one_shot() {
     assert_eq!(dir.files(), files);
 }
 
-/// What appears on a terminal on which heartbeat is started with these arguments.
-fn on_a_terminal(dir: &Workdir, arguments: &str) -> String {
-    let start = format!("'{}' -c heartbeat.conf {arguments}", binary().display());
-    let output = Command::new("script")
-        .args(["-q", "-e", "-c", &start, "/dev/null"])
-        .current_dir(dir.path())
-        .stdin(Stdio::null())
-        .output()
-        .expect("start it on a terminal");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
-}
-
 fn a_terminal_sees_the_log_too() {
     let peer = Peer::silent();
     let dir = Workdir::with(&node(&peer));
-    let seen = on_a_terminal(&dir, "--once");
+    let seen = dir.on_a_terminal("--once");
     assert_eq!(seen, dir.read("heartbeat.log"));
     assert!(Log::parse(&seen).says("Action done: "), "{seen}");
 }
@@ -98,7 +82,7 @@ fn a_terminal_sees_the_log_too() {
 fn a_terminal_sees_nothing_of_a_daemon() {
     let peer = Peer::silent();
     let dir = Workdir::with(&node(&peer));
-    let seen = on_a_terminal(&dir, "--daemonize");
+    let seen = dir.on_a_terminal("--daemonize");
     dir.wait_for_words(&["+node"]);
     assert_eq!(seen, "");
 }

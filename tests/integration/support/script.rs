@@ -1,6 +1,7 @@
 //! The words in which tests tell their stories: what commands have done, and when all is quiet.
 
-use std::process::Command;
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use nix::unistd::geteuid;
@@ -75,10 +76,31 @@ impl Workdir {
         self.through_mounts(&format!("{guard}{script}"))
     }
 
+    /// Runs `heartbeat -c heartbeat.conf` with these arguments on a terminal of its own, and gives what appears there.
+    pub fn on_a_terminal(&self, arguments: &str) -> String {
+        let start = format!("'{}' -c heartbeat.conf {arguments}", binary().display());
+        let output = limited("script")
+            .args(["-q", "-e", "-c", &start, "/dev/null"])
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("start it on a terminal");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
+    }
+
     /// Opens the gate for which `at_gate` commands wait.
     pub fn open_gate(&self) {
         self.write("gate", "");
     }
+}
+
+/// A program that is killed when it has not ended in time. For those whose pipes are read to their end.
+pub fn limited(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["-s", "KILL", &LIMIT.as_secs().to_string()]);
+    command.arg(program);
+    command
 }
 
 /// A command that appends `word(`, waits at the gate, and appends `)word`. That it runs beside another one of its
