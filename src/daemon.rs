@@ -8,20 +8,19 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use log::{error, info, warn};
+use log::info;
 use signal_hook::consts::SIGHUP;
 
-use crate::action::{self, Finished, GRACE, Job, News, Running};
+use crate::action::{self, Finished, Job, News, Running};
 use crate::check::{Check, Outcome};
 use crate::cli::{Exit, Mode};
 use crate::config::Action;
 use crate::converge::{Due, Goal, Place};
 use crate::event::Event;
-use crate::file::reason;
-use crate::group;
 use crate::health::{Episode, Health, Judge};
 use crate::ledger::Ledger;
 use crate::pool::Pool;
+use crate::process::lock::Lock;
 use crate::report::{self, Report, logger::Logger};
 use crate::schedule::Schedule;
 use crate::state::RUN;
@@ -56,6 +55,8 @@ pub struct Parts {
     pub pool: Pool,
     /// What is known, and where it is kept.
     pub ledger: Ledger,
+    /// Keeps a second heartbeat out.
+    pub lock: Lock,
     /// To be reopened.
     pub logger: Logger,
     /// For the ends of commands.
@@ -105,17 +106,25 @@ impl Daemon {
         }
     }
 
-    /// Runs until stopped, or for one round.
+    /// Runs until stopped, or for one round, and gives up the lock.
     #[must_use]
     pub fn run(mut self) -> Exit {
-        self.end_leftover();
+        self.parts.ledger.end_leftover();
+        self.turn();
+        let exit = self.exit();
+        self.parts.lock.release();
+        exit
+    }
+
+    /// The loop.
+    fn turn(&mut self) {
         loop {
             if self.is_round_due() {
                 self.begin_round();
             }
             self.start_what_is_due();
             if self.is_finished() {
-                return self.exit();
+                return;
             }
             // The channel never closes, as `self` holds a sender: no news means that time is up.
             let patience = self.patience();
@@ -185,6 +194,8 @@ impl Daemon {
         }
         self.goal.begin_round();
         self.parts.pool.run_all();
+        self.parts.ledger.retry();
+        report::lock_restored(self.parts.lock.restore());
     }
 
     fn take_outcome(&mut self, outcome: &Outcome) {
@@ -309,27 +320,10 @@ impl Daemon {
         }
     }
 
-    /// A command that outlived the heartbeat that started it is ended before another one is run.
-    fn end_leftover(&mut self) {
-        if self.parts.dry_run {
-            return;
-        }
-        if let Some(leftover) = self.parts.ledger.take_leftover() {
-            warn!("Ending the command that an earlier run has left ({leftover}).");
-            group::end(leftover, GRACE);
-        }
-    }
-
     fn take_signal(&mut self, signal: i32) {
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
         if signal == SIGHUP {
-            match self.parts.logger.reopen() {
-                Ok(()) => info!("Received {name}. Log reopened."),
-                Err(error) => error!(
-                    "Received {name}. The log cannot be reopened: {}.",
-                    reason(&error)
-                ),
-            }
+            report::reopened(name, self.parts.logger.reopen());
             return;
         }
         let Some(since) = self.stopping else {
@@ -346,7 +340,7 @@ impl Daemon {
         }
     }
 
-    fn exit(self) -> Exit {
+    fn exit(&self) -> Exit {
         if !self.is_once() {
             info!("Heartbeat stopped ({}). Goodbye.", std::process::id());
             return Exit::Good;

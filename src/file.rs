@@ -38,7 +38,7 @@ pub fn refusal(path: &Path, error: &io::Error) -> String {
     };
     let words = reason(error);
     match error.kind() {
-        io::ErrorKind::NotFound => format!("{words} ({folder} must exist)"),
+        io::ErrorKind::NotFound => format!("{words} (the folder is not there: {folder})"),
         io::ErrorKind::PermissionDenied => {
             let uid = nix::unistd::geteuid();
             let user = nix::unistd::User::from_uid(uid).ok().flatten();

@@ -3,8 +3,9 @@
 use std::io;
 use std::time::UNIX_EPOCH;
 
-use log::error;
+use log::{error, info, warn};
 
+use crate::action::GRACE;
 use crate::converge::{Due, Place};
 use crate::file::reason;
 use crate::group;
@@ -49,6 +50,13 @@ impl Ledger {
         self.is_kept
     }
 
+    /// Tries again to write what could not be written, and says when that has worked.
+    pub fn retry(&mut self) {
+        if !self.is_kept && self.save() {
+            info!("The state is kept again.");
+        }
+    }
+
     /// A verdict that differs from the last one.
     pub fn enter_health(&mut self, health: Health) {
         self.state.previous = self.state.health;
@@ -63,10 +71,17 @@ impl Ledger {
         self.save();
     }
 
-    /// The process group of a command that an earlier heartbeat has left running.
-    pub fn take_leftover(&mut self) -> Option<i32> {
-        let run = self.state.running.take()?;
-        group::leader_with(&format!("{RUN}={run}"))
+    /// Ends the command that an earlier heartbeat has left running, before another one is run. Takes as long as a command
+    /// may that is told to end.
+    pub fn end_leftover(&mut self) {
+        if self.is_rehearsal {
+            return;
+        }
+        let run = self.state.running.take().map(|run| format!("{RUN}={run}"));
+        if let Some(leftover) = run.and_then(|run| group::leader_with(&run)) {
+            warn!("Ending the command that an earlier run has left ({leftover}).");
+            group::end(leftover, GRACE);
+        }
     }
 
     /// A name for one run of a command that no other run has, of this or another heartbeat.

@@ -18,7 +18,8 @@
 //! ```text
 //! main, start
 //!   daemon
-//!     process    pool    ledger
+//!     pool    ledger
+//!       process
 //!       event    report    state
 //!         config    action
 //!           check    converge    schedule
@@ -57,7 +58,8 @@ mod tests {
         &["main"],
         &["start", "lib"],
         &["daemon"],
-        &["process", "pool", "ledger"],
+        &["pool", "ledger"],
+        &["process"],
         &["event", "report", "state"],
         &["config", "action"],
         &["check", "converge", "schedule"],

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::anyhow;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::check::{Check, Outcome};
@@ -70,13 +70,16 @@ impl Pool {
         checks: Arc<[Check]>,
         events: Sender<Event>,
     ) -> anyhow::Result<Self> {
-        let workers = ThreadPoolBuilder::new()
+        let pool = ThreadPoolBuilder::new()
             .num_threads(workers)
             .thread_name(|index| format!("check-{index}"))
             .build()
-            .context("the threads for the checks")?;
+            // rayon's own words repeat the system's.
+            .map_err(|_| {
+                anyhow!("no {workers} threads for the checks (fewer with the key threads)")
+            })?;
         Ok(Self {
-            workers,
+            workers: pool,
             in_flight: vec![false; checks.len()],
             in_flight_now: 0,
             checks,

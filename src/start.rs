@@ -74,7 +74,7 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
     let signals = process::catch_signals()?;
     let lock = Lock::take(&config.general.pidfile)?;
     let environment = identity.map(|identity| identity.environment());
-    let (logger, file, state) = match prepare(args, &config, mode) {
+    let prepared = match prepare(args, &config, mode) {
         Ok(prepared) => prepared,
         Err(error) => {
             lock.release();
@@ -89,18 +89,14 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
             return Err(error);
         }
     };
-    let daemon = lock.write_pid().and_then(|()| {
-        report::started(&config, mode.name());
-        assemble(
-            args,
-            config,
-            mode,
-            environment.unwrap_or_default(),
-            signals,
-            (logger, file, state),
-        )
-    });
-    let exit = match daemon {
+    if let Err(error) = lock.write_pid() {
+        starter.failed(&error);
+        lock.release();
+        return Err(error);
+    }
+    report::started(&config, mode.name());
+    let environment = environment.unwrap_or_default();
+    match assemble(args, config, mode, environment, signals, prepared, lock) {
         Ok(daemon) => {
             starter.ready();
             Ok(daemon.run())
@@ -110,9 +106,7 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
             starter.failed(&error);
             Err(error)
         }
-    };
-    lock.release();
-    exit
+    }
 }
 
 /// To the background, where the mode asks for it.
@@ -123,8 +117,14 @@ fn go_to(mode: Mode) -> anyhow::Result<Side> {
     }
 }
 
+/// What is opened while there is a terminal to complain on.
+struct Prepared {
+    logger: Logger,
+    ledger: Ledger,
+}
+
 /// Opens what is written later, while errors still reach the terminal.
-fn prepare(args: &Args, config: &Config, mode: Mode) -> anyhow::Result<(Logger, StateFile, State)> {
+fn prepare(args: &Args, config: &Config, mode: Mode) -> anyhow::Result<Prepared> {
     let General {
         logfile,
         loglevel,
@@ -153,9 +153,21 @@ fn prepare(args: &Args, config: &Config, mode: Mode) -> anyhow::Result<(Logger, 
         },
     };
     if !args.dry_run {
-        file.save(&state).map_err(failed)?;
+        save_first(&file, &state).map_err(failed)?;
     }
-    Ok((logger, file, state))
+    Ok(Prepared {
+        logger,
+        ledger: Ledger::new(file, state, args.dry_run),
+    })
+}
+
+/// Whether the state can be kept is found out before it matters. A full disk alone is no reason to leave a dead service
+/// in rotation: that is told when it matters, and tried again.
+fn save_first(file: &StateFile, state: &State) -> io::Result<()> {
+    match file.save(state) {
+        Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn assemble(
@@ -164,7 +176,8 @@ fn assemble(
     mode: Mode,
     environment: Vec<(String, String)>,
     signals: Signals,
-    (logger, file, state): (Logger, StateFile, State),
+    prepared: Prepared,
+    lock: Lock,
 ) -> anyhow::Result<Daemon> {
     let workers = config.workers();
     let checks: Arc<[_]> = config.checks.into();
@@ -180,8 +193,9 @@ fn assemble(
         action_timeout: config.general.action_timeout,
         environment,
         pool,
-        ledger: Ledger::new(file, state, args.dry_run),
-        logger,
+        ledger: prepared.ledger,
+        lock,
+        logger: prepared.logger,
         sender,
         events,
     }))

@@ -3,6 +3,7 @@
 //! One client configuration serves all checks. Resumption is off: a resumed session shows no certificate, so one that
 //! has been replaced by a bad one would go unnoticed.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -10,9 +11,10 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::DateTime;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{
     AlertDescription, CertificateError, CipherSuite, ClientConfig, ClientConnection,
     DigitallySignedStruct, Error as TlsError, OtherError, RootCertStore, SignatureScheme,
@@ -42,6 +44,7 @@ pub fn handshake(stream: Stream, host: &Host, deadline: Deadline) -> Result<TlsS
     let connection = ClientConnection::new(Arc::clone(config), name)
         .map_err(|error| failed(&tls_reason(&error)))?;
     stream.send_at_once();
+    ASKED.set(false);
     let mut tls = StreamOwned::new(connection, stream);
     while tls.conn.is_handshaking() {
         if let Err(error) = tls.conn.complete_io(&mut tls.sock).map(drop) {
@@ -125,9 +128,30 @@ fn client() -> Result<Arc<ClientConfig>, String> {
         .map_err(|error| error.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Verifier(verifier)))
-        .with_no_client_auth();
+        .with_client_cert_resolver(Arc::new(NoCertificate));
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
+}
+
+thread_local! {
+    /// Whether the peer of this thread's handshake has asked for a client certificate. A check stays on its thread.
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// We have no client certificate, and note that one was asked for.
+#[derive(Debug)]
+struct NoCertificate;
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        ASKED.set(true);
+        None
+    }
+
+    /// Only whoever may have one is asked.
+    fn has_certs(&self) -> bool {
+        true
+    }
 }
 
 /// rustls's own verifier; only its "unknown issuer" is looked at more closely.
@@ -206,10 +230,19 @@ fn tls_reason(error: &TlsError) -> String {
         TlsError::AlertReceived(AlertDescription::ProtocolVersion) => {
             "the peer speaks no version of TLS that is safe (1.2 or 1.3)".to_owned()
         }
+        // TLS 1.2 has no alert of its own for it.
+        TlsError::AlertReceived(AlertDescription::HandshakeFailure) if ASKED.get() => {
+            "the peer demands a client certificate".to_owned()
+        }
         TlsError::AlertReceived(alert) => format!("the peer's alert: {alert:?}"),
         TlsError::InvalidMessage(_) => format!("the peer does not speak TLS: {error}"),
         error => error.to_string(),
     }
+}
+
+/// `DnsName("a.example")`, as webpki shows it, to `a.example`.
+fn bare_name(name: &str) -> &str {
+    name.split('"').nth(1).unwrap_or(name)
 }
 
 fn certificate_reason(error: &CertificateError) -> String {
@@ -234,7 +267,8 @@ fn certificate_reason(error: &CertificateError) -> String {
             expected,
             presented,
         } => {
-            let names = presented.join(", ");
+            let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();
+            let names = names.join(", ");
             format!(
                 "certificate is not for {} (it is for: {names})",
                 expected.to_str()

@@ -173,7 +173,7 @@ mod tests {
         let mut laughs = "[a]\n".to_owned();
         for level in 0..9 {
             let uses = format!("%(k{})s", level + 1).repeat(10);
-            laughs += &format!("k{level} = {uses}\n");
+            laughs = format!("{laughs}k{level} = {uses}\n");
         }
         laughs.push_str("k9 = lol\nk = %(k0)s\n");
         assert!(

@@ -56,7 +56,13 @@ pub enum Side {
 /// On either side: it could not be done. On the side that was started: what the daemon said.
 pub fn detach() -> anyhow::Result<Side> {
     // Tried before the fork, as the crate tells nobody when it fails behind it.
-    std::env::set_current_dir(".").context("the working directory")?;
+    std::env::set_current_dir(".").with_context(|| {
+        let folder = std::env::current_dir().unwrap_or_default();
+        format!(
+            "the working directory {} cannot be entered by the user that heartbeat runs as",
+            folder.display()
+        )
+    })?;
     let (reader, writer) = pipe()?;
     match Daemonize::new()
         .working_directory(".")

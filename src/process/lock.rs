@@ -5,7 +5,7 @@
 //! `File` is used and not nix's `Flock`, whose drop unlocks: the parent's, on its way out, would unlock the daemon's.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock and writes our process number.
+    /// Takes the lock. Our process number is yet to be written, by the process that stays.
     ///
     /// # Errors
     /// Another process holds it, and which one; or the file cannot be opened, or is something else than a pidfile.
@@ -55,17 +55,10 @@ impl Lock {
                     path.display()
                 );
             }
-            let lock = Self {
+            return Ok(Self {
                 path: path.to_owned(),
                 file,
-            };
-            return match lock.write_pid() {
-                Ok(()) => Ok(lock),
-                Err(error) => {
-                    lock.release();
-                    Err(error)
-                }
-            };
+            });
         }
         bail!(
             "pidfile {}: is removed as often as it is made",
@@ -73,10 +66,11 @@ impl Lock {
         )
     }
 
-    /// Writes our process number, as again after a fork.
+    /// Writes our process number. Where a full disk takes none the lock holds all the same: a dead service is not to stay
+    /// in rotation for want of a few bytes.
     ///
     /// # Errors
-    /// The system's, as on a full disk.
+    /// The system's.
     pub fn write_pid(&self) -> anyhow::Result<()> {
         let text = format!("{}\n", std::process::id());
         let write = || {
@@ -84,7 +78,27 @@ impl Lock {
             (&self.file).write_all(text.as_bytes())?;
             self.file.set_len(text.len() as u64)
         };
-        write().map_err(|error| failed(&self.path, &error))
+        match write() {
+            Err(error) if error.kind() != io::ErrorKind::StorageFull => {
+                Err(failed(&self.path, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the file again where it has been removed, as by a cleaner of temporary files: a second heartbeat would find
+    /// nothing locked. Gives whether it had to.
+    ///
+    /// # Errors
+    /// It has been replaced by another's, or cannot be made.
+    pub fn restore(&mut self) -> anyhow::Result<bool> {
+        if is_still_there(&self.path, &self.file) {
+            return Ok(false);
+        }
+        let new = Self::take(&self.path)?;
+        new.write_pid()?;
+        *self = new;
+        Ok(true)
     }
 
     /// Removes the file while the lock is still held, if it is still ours. Where its folder does not let us, it is

@@ -87,7 +87,8 @@ fn to_file(file: &Mutex<LogFile>, record: &Record) {
 }
 
 fn lost_lines(lost: u64) -> String {
-    let text = format!("{lost} lines of the log could not be written.");
+    let lines = if lost == 1 { "line" } else { "lines" };
+    let text = format!("{lost} {lines} of the log could not be written.");
     formatted(LogLevel::Error, &text)
 }
 

@@ -4,6 +4,7 @@ pub mod logfile;
 pub mod logger;
 
 use std::collections::HashMap;
+use std::io;
 use std::time::{Duration, Instant};
 
 use log::{debug, error, info, warn};
@@ -12,6 +13,7 @@ use crate::action::{Ending, Finished, Job};
 use crate::check::{Check, Failure, Outcome};
 use crate::config::Config;
 use crate::converge::{Due, Place};
+use crate::file;
 use crate::health::Health;
 use crate::settings::bare_seconds;
 
@@ -133,6 +135,26 @@ pub fn transition(from: Health, to: Health, names: &[&str]) {
             );
         }
         Health::Unknown => {}
+    }
+}
+
+/// The log has been opened again, or not, because of the signal `name`.
+pub fn reopened(name: &str, result: io::Result<()>) {
+    match result {
+        Ok(()) => info!("Received {name}. Log reopened."),
+        Err(error) => {
+            let reason = file::reason(&error);
+            error!("Received {name}. The log cannot be reopened: {reason}.");
+        }
+    }
+}
+
+/// The pidfile had been removed, or is another's.
+pub fn lock_restored(result: anyhow::Result<bool>) {
+    match result {
+        Ok(false) => {}
+        Ok(true) => warn!("The pidfile had been removed. It has been made again."),
+        Err(error) => error!("The pidfile has been removed, and cannot be made again: {error:#}"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::node;
+use crate::support::config::Config;
 use crate::support::heartbeat::Heartbeat;
 use crate::support::peer::Peer;
 use crate::support::wait::wait_for;
@@ -12,6 +13,7 @@ tests![
     a_device_that_is_always_full,
     neither_log_nor_stderr,
     stderr_whose_reader_has_gone,
+    stderr_whose_reader_sleeps,
     a_folder_that_vanishes,
     a_log_that_is_removed,
 ];
@@ -64,6 +66,25 @@ fn stderr_whose_reader_has_gone() {
          until [ -e read ]; do sleep 0.01; done; wait; exec \"$@\"",
     );
     assert_works(&dir, peer, heartbeat);
+}
+
+/// The pipe is full after a few hundred rounds; nobody will ever read from it.
+fn stderr_whose_reader_sleeps() {
+    let mut peer = Peer::silent();
+    let config = Config::new()
+        .general("interval", "0.002")
+        .general("logfile", "stderr")
+        .action("node")
+        .check("web", "tcp", peer.addr(), "node");
+    let dir = Workdir::with(&config);
+    let heartbeat = dir.through("mkfifo pipe; sleep 1000 <pipe & exec \"$@\" 2>pipe");
+    let heartbeat = heartbeat.start();
+    dir.wait_for_words(&["+node"]);
+    wait_for("a full pipe", || peer.arrivals().len() > 1000);
+    peer.go_down();
+    dir.wait_for_words(&["+node", "-node"]);
+    heartbeat.stop().expect(0);
+    assert!(!dir.has("heartbeat.pid"));
 }
 
 fn a_folder_that_vanishes() {

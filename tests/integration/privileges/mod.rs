@@ -8,12 +8,18 @@ use crate::support::peer::Peer;
 mod assume;
 mod files;
 mod ordinary;
+mod stuck;
 
 pub fn tests() -> Vec<Trial> {
-    [assume::tests(), files::tests(), ordinary::tests()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        assume::tests(),
+        files::tests(),
+        ordinary::tests(),
+        stuck::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The arguments of all modes of running.

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -225,11 +224,6 @@ impl Finished {
     /// Its exit status, if no signal has ended it.
     pub fn code(&self) -> Option<i32> {
         self.status.code()
-    }
-
-    /// The signal that has ended it.
-    pub fn signal(&self) -> Option<i32> {
-        self.status.signal()
     }
 
     /// Panics with what it said unless it ended with this status.
