@@ -31,6 +31,10 @@ pub fn end(group: i32, grace: Duration) {
         std::thread::sleep(Duration::from_millis(20));
     }
     let _ = killpg(id, Signal::SIGKILL);
+    let end = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < end && !is_empty(group) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Whether a process group has no member that runs.

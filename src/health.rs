@@ -215,5 +215,27 @@ mod tests {
                 prop_assert_eq!(judge.down().count(), judge.down_now);
             }
         }
+
+        /// However slow some are, and though a round begins between any two answers: once all are up and have said so
+        /// twice, the system is healthy.
+        #[test]
+        fn checks_that_are_up_make_it_healthy(
+            before in prop::collection::vec((0..4_usize, any::<bool>()), 0..20),
+            order in Just([0, 1, 2]).prop_shuffle(),
+        ) {
+            let mut judge = Judge::new(3);
+            // The fourth is no check: there a round begins.
+            for (check, up) in before {
+                match check {
+                    3 => { judge.begin_round(); }
+                    _ => { judge.record(check, up); }
+                }
+            }
+            for check in order.into_iter().chain(order) {
+                judge.record(check, true);
+                judge.begin_round();
+            }
+            prop_assert_eq!(judge.health(), Health::Healthy);
+        }
     }
 }

@@ -42,7 +42,10 @@ impl Lock {
             let mut file = open(path)?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => bail!(held(path, &mut file)),
+                Err(TryLockError::WouldBlock) => match holder(&mut file) {
+                    Some(holder) => bail!(held(path, &holder)),
+                    None => continue,
+                },
                 Err(TryLockError::Error(error)) => bail!(failed(path, &error)),
             }
             // The last holder may have removed the file between our opening and locking it.
@@ -141,25 +144,26 @@ fn content(file: &mut File) -> String {
     text
 }
 
-/// Says who holds the lock. The holder may just be about to write its number.
-fn held(path: &Path, file: &mut File) -> String {
+/// Who holds the lock; `None`: nobody any more, as when only a child of one that was killed had it for a moment. The
+/// holder may just be about to write its number.
+fn holder(file: &mut File) -> Option<String> {
     let end = Instant::now() + NAME_WAIT;
-    let holder = loop {
-        let pid = content(file)
-            .trim()
-            .parse()
-            .ok()
-            .filter(|pid| is_alive(*pid));
-        if pid.is_some() || Instant::now() > end {
-            break pid;
+    while Instant::now() < end {
+        let pid = content(file).trim().parse().ok();
+        if let Some(pid) = pid.filter(|pid| is_alive(*pid)) {
+            return Some(format!("process {pid}"));
+        }
+        if file.try_lock().is_ok() {
+            return None;
         }
         std::thread::sleep(Duration::from_millis(5));
-    };
-    let holder = holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
-    format!(
-        "{}: locked by {holder}: is another heartbeat running?",
-        path.display()
-    )
+    }
+    Some("another process".to_owned())
+}
+
+fn held(path: &Path, holder: &str) -> String {
+    let path = path.display();
+    format!("{path}: locked by {holder}: is another heartbeat running?")
 }
 
 /// Any answer but "no such process" is one.
