@@ -59,13 +59,13 @@ pub struct Parts {
     pub lock: Lock,
     /// To be reopened.
     pub logger: Logger,
-    /// For the ends of commands.
+    /// Given to every command, to send its end.
     pub sender: Sender<Event>,
-    /// All news.
+    /// All news: outcomes, ends of commands, signals.
     pub events: Receiver<Event>,
 }
 
-/// A run.
+/// A run: what is known (judge, goal, episode), when the next round is due, and what is under way.
 #[derive(Debug)]
 pub struct Daemon {
     parts: Parts,

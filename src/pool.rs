@@ -91,7 +91,7 @@ impl Pool {
         })
     }
 
-    /// Has every check run that is not in flight, after those that still wait for a worker. Does not wait itself.
+    /// Has every check run that is not in flight; those that still wait for a worker come first. Returns at once.
     pub fn run_all(&mut self) {
         let mut due = self.batch.take_rest().to_vec();
         due.extend((0..self.checks.len()).filter(|check| !self.in_flight[*check]));

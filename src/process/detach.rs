@@ -63,14 +63,14 @@ pub fn detach() -> anyhow::Result<Side> {
             folder.display()
         )
     })?;
-    let (reader, writer) = pipe()?;
+    let (reader, writer) = pipe().context("a pipe to the daemon")?;
     match Daemonize::new()
         .working_directory(".")
         .umask(0o022)
         .execute()
     {
         Outcome::Parent(result) => {
-            result?;
+            result.context("going to the background")?;
             drop(writer);
             await_word(reader)?;
             Ok(Side::Started)
@@ -91,7 +91,7 @@ pub fn detach() -> anyhow::Result<Side> {
 
 fn await_word(mut reader: PipeReader) -> anyhow::Result<()> {
     let mut word = Vec::new();
-    reader.read_to_end(&mut word)?;
+    reader.read_to_end(&mut word).context("the daemon's word")?;
     match word.as_slice() {
         READY => Ok(()),
         [] => bail!("the daemon ended while it was starting"),

@@ -30,7 +30,8 @@ impl Identity {
             Some(name) => User::from_name(name)
                 .with_context(|| format!("user {name}"))?
                 .ok_or_else(|| anyhow!("user {name}: there is no such user"))?,
-            None => User::from_uid(geteuid())?
+            None => User::from_uid(geteuid())
+                .context("the user that heartbeat runs as")?
                 .ok_or_else(|| anyhow!("the user that heartbeat runs as has no name"))?,
         };
         let gid = match &general.group {
@@ -58,7 +59,7 @@ impl Identity {
             }
             bail!("user {name}: only root may change to another user or group");
         }
-        let account = CString::new(name.as_str())?;
+        let account = CString::new(name.as_str()).with_context(|| format!("user {name}"))?;
         initgroups(&account, gid).with_context(|| format!("user {name}: its groups"))?;
         setresgid(gid, gid, gid).with_context(|| format!("user {name}: group {gid}"))?;
         // The other sets are emptied by the change of user (capabilities(7)).
