@@ -19,9 +19,6 @@ use crate::file::reason;
 /// The start an address gets over the next one: RFC 8305, 8.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// A timeout of zero would be none.
-const SHORTEST: Duration = Duration::from_millis(1);
-
 /// The lowest port that the system may pick for the near end of a connection.
 const LOWEST_EPHEMERAL: u16 = 1024;
 
@@ -43,37 +40,38 @@ pub struct Stream {
 /// [`Phase::Resolve`] or [`Phase::Connect`], the latter with a reason for each address.
 pub fn connect(target: &Target, deadline: Deadline) -> Result<Stream, Failure> {
     let addresses = resolve::addresses(target, deadline)?;
-    let socket = match addresses[..] {
-        [only] => alone(only, deadline)?,
-        _ => race(&resolve::in_turns(&addresses), deadline)?,
-    };
-    Ok(Stream {
-        socket,
-        deadline,
-        set: [None; 2],
-    })
+    if let [only] = addresses[..] {
+        return alone(only, deadline);
+    }
+    let socket = race(&resolve::in_turns(&addresses), deadline)?;
+    Ok(Stream::new(socket, deadline))
 }
 
 /// One address needs no race: the kernel waits for it, which spares asking it for news.
-fn alone(address: SocketAddr, deadline: Deadline) -> Result<TcpStream, Failure> {
+fn alone(address: SocketAddr, deadline: Deadline) -> Result<Stream, Failure> {
     // Linux's word for a connect that ran out of SO_SNDTIMEO (socket(7)).
     const TIMED_OUT: i32 = Errno::EINPROGRESS as i32;
     let failed = |error: io::Error| match error.raw_os_error() {
         Some(TIMED_OUT) => silence(deadline),
+        _ if error.kind() == io::ErrorKind::TimedOut => silence(deadline),
         _ => Failure::new(Phase::Connect, &reason(&error)),
     };
     let socket = open(address, SockFlag::SOCK_CLOEXEC).map_err(failed)?;
-    socket
-        .set_write_timeout(Some(deadline.left().max(SHORTEST)))
-        .map_err(failed)?;
-    match connect_to(&socket, address) {
+    let mut stream = Stream::new(socket, deadline);
+    // It limits the connect, too.
+    stream.set_timeout(Way::Out).map_err(failed)?;
+    match connect_to(&stream.socket, address) {
         Ok(()) | Err(Errno::ECONNRESET) => {}
         // A signal does not end it; it goes on by itself (POSIX, connect).
-        Err(Errno::EINTR) => return Race::of_one(Attempt { address, socket }).or_failure(deadline),
+        Err(Errno::EINTR) => {
+            let socket = stream.socket;
+            let race = Race::of_one(Attempt { address, socket });
+            return Ok(Stream::new(race.or_failure(deadline)?, deadline));
+        }
         Err(error) => return Err(failed(error.into())),
     }
-    meets_itself(&socket, address).map_err(failed)?;
-    Ok(socket)
+    meets_itself(&stream.socket, address).map_err(failed)?;
+    Ok(stream)
 }
 
 fn silence(deadline: Deadline) -> Failure {
@@ -249,6 +247,14 @@ fn poll_for(sockets: &mut [PollFd], wait: Duration) -> i32 {
 }
 
 impl Stream {
+    fn new(socket: TcpStream, deadline: Deadline) -> Self {
+        Self {
+            socket,
+            deadline,
+            set: [None; 2],
+        }
+    }
+
     /// Sends small pieces at once: the end of a TLS handshake would otherwise hold up the request behind it.
     pub fn send_at_once(&self) {
         // Without it the check is slower and no less right.
