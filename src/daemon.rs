@@ -168,8 +168,7 @@ impl Daemon {
 
     fn is_finished(&self) -> bool {
         let done = self.stopping.is_some() || self.is_once() && self.judge.is_round_complete();
-        let is_stuck = self.is_stuck && (self.stopping.is_some() || self.is_once());
-        done && (self.goal.running().is_none() || is_stuck)
+        done && (self.goal.running().is_none() || self.is_stuck)
     }
 
     /// How long there is nothing to do unless something happens.

@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> Exit {
     if args.test_config {
         return test(args, &config);
     }
-    // Not earlier: the configuration may be one of them, as in `-c <(…)`.
+    // Not earlier: the configuration may be an inherited descriptor, as in `-c <(…)`.
     process::clean_up_inheritance();
     let mode = args.mode(config.general.daemonize);
     if mode == Mode::Daemon && config.general.logfile == LogTarget::Stderr {

@@ -61,7 +61,7 @@ struct Client {
 }
 
 fn read(scheme: &str, settings: &mut Settings, target: Target) -> Option<Box<dyn Probe>> {
-    let path = settings.or("path", Some("/".to_owned()), |text| path(text).map(Some))?;
+    let path = settings.or("path", "/".to_owned(), path);
     let uri = uri(scheme, &target, &path);
     match uri.parse() {
         Ok(uri) => Some(Box::new(Http {

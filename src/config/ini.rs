@@ -146,7 +146,7 @@ impl Scan {
     /// A line that begins with `#` or `;`. Inside a command two of them belong to the shell: `#` lines, which it
     /// passes over itself or finds in a here-document, and the `;;` of a case.
     fn is_comment(&self, trimmed: &str, continues: bool) -> bool {
-        let shells_own = continues && self.in_commands() && self.open != Open::Nothing;
+        let shells_own = continues && self.in_commands();
         if shells_own && (trimmed.starts_with('#') || trimmed.starts_with(";;")) {
             return false;
         }

@@ -44,6 +44,7 @@ impl Lock {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => match holder(&mut file) {
                     Some(holder) => bail!(held(path, &holder)),
+                    // It is free: from the beginning, as the file may have gone with its holder.
                     None => continue,
                 },
                 Err(TryLockError::Error(error)) => bail!(failed(path, &error)),
