@@ -1,22 +1,25 @@
-//! Wanted and applied to the command that is due: pure. Values in, values out; no clock, no log, no process.
+//! Wanted and applied to what is due: pure. Values in, values out; no clock, no log, no process.
 //!
 //! The node's place is a goal to reach, not an event to fire. Each action remembers the place that was last *applied*,
 //! that is, whose command ended with status 0. While it differs from the place that is *wanted*, the command is due.
+//! What is wanted follows the verdict on the action's scope, unless the operator has said otherwise.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Moment;
 use crate::health::Health;
 
 /// Where the node can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
-    /// In rotation.
-    Promoted,
     /// Out of rotation.
     Demoted,
+    /// In rotation.
+    Promoted,
 }
 
 impl Place {
@@ -42,134 +45,413 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Promoted => "promoted",
             Self::Demoted => "demoted",
         })
     }
 }
 
-/// A command that is to be run: which action's, and where it leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Due {
-    /// The action, by its place in the configuration.
-    pub action: usize,
-    /// Where its command leads.
-    pub place: Place,
+/// What the operator has said, over the verdicts' heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Nothing: the verdicts decide.
+    #[default]
+    None,
+    /// Out of rotation, whatever the verdicts.
+    Drain,
+    /// No command at all.
+    Hold,
 }
 
+/// What is to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// The guard: may the actions of this scope be demoted?
+    Guard(usize),
+    /// An action's command.
+    Command {
+        /// The action, by its place in the configuration.
+        action: usize,
+        /// Where its command leads.
+        place: Place,
+    },
+}
+
+/// What a guard has said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Demote; also that of a guard that is broken.
+    Go,
+    /// Not now.
+    Hold,
+}
+
+/// Whether the actions of a scope may be demoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Permit {
+    #[default]
+    Unasked,
+    /// Not in this round; it is asked again in the next.
+    Held,
+    Granted,
+}
+
+/// A place that was reached, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// Whose command has worked.
+    pub place: Place,
+    /// When it ended.
+    pub at: Moment,
+}
+
+/// An action, as a goal sees it.
 #[derive(Debug, Clone, Copy)]
-struct Progress {
-    applied: Option<Place>,
+pub struct Part {
+    /// The scope whose verdict it follows.
+    pub scope: usize,
+    /// Its place in the order of `[demotions]`; that in the order of `[promotions]` is its own.
+    pub demotion_rank: usize,
+    /// What is known of it.
+    pub applied: Option<Applied>,
+}
+
+/// How far an action has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    part: Part,
+    /// Where it is to be; `None` while nothing is known.
+    pub wanted: Option<Place>,
     /// Its command has failed in this round, and is due again in the next.
     failed: bool,
-    /// How often its command has been begun since the verdict.
-    tries: u32,
-    demotion_rank: usize,
+    /// It is new since a reload, which runs nothing by itself: it waits until another place is wanted.
+    rests: bool,
+    /// How often its command has been begun since another place is wanted.
+    pub tries: u32,
+}
+
+impl Progress {
+    fn new(part: Part) -> Self {
+        Self {
+            part,
+            wanted: None,
+            failed: false,
+            rests: false,
+            tries: 0,
+        }
+    }
+
+    /// What has been applied.
+    #[must_use]
+    pub fn applied(&self) -> Option<Applied> {
+        self.part.applied
+    }
+
+    fn is_at(&self, place: Place) -> bool {
+        self.part
+            .applied
+            .is_some_and(|applied| applied.place == place)
+    }
+}
+
+/// How the actions are brought to their places.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules {
+    /// There is a guard to be asked before demotions.
+    pub is_guarded: bool,
+    /// What was applied this long ago is applied again.
+    pub reassert: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Scope {
+    wanted: Option<Place>,
+    permit: Permit,
+}
+
+#[derive(Debug)]
+enum Running {
+    /// For a scope, with what was applied before it was asked, by action.
+    Guard(Option<usize>, Vec<Option<Applied>>),
+    /// Of an action. Like the scope, it may be gone after a reload.
+    Command(Option<usize>, Place),
 }
 
 /// Brings every action to the wanted place, one command at a time.
 #[derive(Debug)]
 pub struct Goal {
-    wanted: Option<Place>,
+    rules: Rules,
+    scopes: Vec<Scope>,
     actions: Vec<Progress>,
-    running: Option<Due>,
+    order: Order,
+    /// heartbeat is leaving, and takes the node out.
+    is_leaving: bool,
+    running: Option<Running>,
 }
 
 impl Goal {
-    /// A goal for actions in the order of `[promotions]`. `demotion_ranks` is their order in `[demotions]`, `applied`
-    /// what is known of each.
+    /// A goal for actions in the order of `[promotions]`, in `scopes` scopes.
     #[must_use]
-    pub fn new(demotion_ranks: &[usize], applied: &[Option<Place>]) -> Self {
-        let progress = |(&demotion_rank, &applied)| Progress {
-            applied,
-            failed: false,
-            tries: 0,
-            demotion_rank,
-        };
+    pub fn new(parts: Vec<Part>, scopes: usize, rules: Rules) -> Self {
         Self {
-            wanted: None,
-            actions: demotion_ranks.iter().zip(applied).map(progress).collect(),
+            rules,
+            scopes: vec![Scope::default(); scopes],
+            actions: parts.into_iter().map(Progress::new).collect(),
+            order: Order::None,
+            is_leaving: false,
             running: None,
         }
     }
 
-    /// Takes a verdict. A command that is running goes on; the opposite one follows it.
-    pub fn want(&mut self, place: Place) {
-        if self.wanted != Some(place) {
-            self.wanted = Some(place);
-            for action in &mut self.actions {
-                action.failed = false;
-                action.tries = 0;
+    /// Takes a verdict on a scope. A command that is running goes on; the opposite one follows it.
+    pub fn want(&mut self, scope: usize, place: Place) {
+        if self.scopes[scope].wanted != Some(place) {
+            self.scopes[scope] = Scope {
+                wanted: Some(place),
+                permit: Permit::Unasked,
+            };
+            self.aim();
+        }
+    }
+
+    /// Takes what the operator has said.
+    pub fn obey(&mut self, order: Order) {
+        self.order = order;
+        self.aim();
+    }
+
+    /// heartbeat leaves, and takes the node out: every demotion is tried once more.
+    pub fn leave(&mut self) {
+        self.is_leaving = true;
+        for action in &mut self.actions {
+            (action.failed, action.rests) = (false, false);
+        }
+        self.aim();
+    }
+
+    /// Works out where each action is to be. What failed on the way to another place holds nothing up.
+    fn aim(&mut self) {
+        for index in 0..self.actions.len() {
+            let part = self.actions[index].part;
+            let wanted = self.wanted(part.scope);
+            if self.actions[index].wanted != wanted {
+                self.actions[index] = Progress {
+                    wanted,
+                    ..Progress::new(part)
+                };
             }
         }
     }
 
-    /// A round begins: what has failed is tried again.
+    fn wanted(&self, scope: usize) -> Option<Place> {
+        if self.is_out() {
+            return Some(Place::Demoted);
+        }
+        self.scopes[scope].wanted
+    }
+
+    /// Whether the node is to be out, whatever the verdicts and the guard.
+    fn is_out(&self) -> bool {
+        self.is_leaving || self.order == Order::Drain
+    }
+
+    /// A round begins: what has failed is tried again, and a guard that has held is asked again.
     pub fn begin_round(&mut self) {
         for action in &mut self.actions {
             action.failed = false;
         }
+        for scope in &mut self.scopes {
+            if scope.permit == Permit::Held {
+                scope.permit = Permit::Unasked;
+            }
+        }
     }
 
-    /// The command to run now; none while one is running. Those that have been tried less come first, so that one that
-    /// hangs does not hold up the others round after round.
+    /// What to run now; nothing while something is running. Those that have been tried less come first, so that one that
+    /// hangs does not hold up the others round after round; of those, demotions.
     #[must_use]
-    pub fn due(&self) -> Option<Due> {
-        let place = self.wanted?;
-        if self.running.is_some() {
+    pub fn due(&self, now: Moment) -> Option<Due> {
+        if self.running.is_some() || self.order == Order::Hold {
             return None;
         }
+        let open = self.actions.iter().enumerate();
         let open =
-            |(_, action): &(usize, &Progress)| action.applied != Some(place) && !action.failed;
-        let rank = |(index, action): &(usize, &Progress)| match place {
-            Place::Promoted => (action.tries, *index),
-            Place::Demoted => (action.tries, action.demotion_rank),
-        };
-        let next = self
-            .actions
-            .iter()
-            .enumerate()
-            .filter(open)
-            .min_by_key(rank);
-        next.map(|(action, _)| Due { action, place })
+            open.filter_map(|(index, action)| Some((index, action, self.next(action, now)?)));
+        let first = open.min_by_key(|(index, action, place)| match place {
+            Place::Demoted => (action.tries, place.to_owned(), action.part.demotion_rank),
+            Place::Promoted => (action.tries, place.to_owned(), *index),
+        });
+        first.map(|(index, action, place)| {
+            if self.must_ask(action) {
+                Due::Guard(action.part.scope)
+            } else {
+                Due::Command {
+                    action: index,
+                    place,
+                }
+            }
+        })
     }
 
-    /// The command is about to run: until it has worked, nothing is known of its action.
+    /// Where a command of this action is to lead now.
+    fn next(&self, action: &Progress, now: Moment) -> Option<Place> {
+        let wanted = action.wanted.filter(|_| !action.failed && !action.rests)?;
+        let is_held = || self.must_ask(action) && self.permit(action) == Permit::Held;
+        let is_stale = || self.is_stale(action, now);
+        let is_open = !action.is_at(wanted) && !is_held() || is_stale();
+        is_open.then_some(wanted)
+    }
+
+    fn is_stale(&self, action: &Progress, now: Moment) -> bool {
+        match (self.rules.reassert, action.part.applied) {
+            (Some(after), Some(applied)) if Some(applied.place) == action.wanted => {
+                now.since(applied.at) >= after
+            }
+            _ => false,
+        }
+    }
+
+    /// How long it is until something that is applied is to be applied again.
+    #[must_use]
+    pub fn next_reassertion(&self, now: Moment) -> Option<Duration> {
+        let after = self.rules.reassert.filter(|_| self.order != Order::Hold)?;
+        let settled = self.actions.iter().filter_map(|action| {
+            let applied = action
+                .part
+                .applied
+                .filter(|a| Some(a.place) == action.wanted)?;
+            Some((applied.at + after).since(now))
+        });
+        settled.min().filter(|_| self.running.is_none())
+    }
+
+    /// Whether the guard has a say in what is wanted of the action.
+    fn must_ask(&self, action: &Progress) -> bool {
+        let leads_out = action.wanted == Some(Place::Demoted) && !action.is_at(Place::Demoted);
+        let may_say_no = self.rules.is_guarded && !self.is_out();
+        may_say_no && leads_out && self.permit(action) != Permit::Granted
+    }
+
+    fn permit(&self, action: &Progress) -> Permit {
+        self.scopes[action.part.scope].permit
+    }
+
+    /// Whether the guard keeps this action from being demoted.
+    #[must_use]
+    pub fn is_held(&self, action: usize) -> bool {
+        let action = &self.actions[action];
+        self.must_ask(action) && self.permit(action) == Permit::Held
+    }
+
+    /// It is about to run: until it has worked, nothing is known of its action. A guard may take a lock that only a
+    /// promotion frees, so once it has been asked nothing is known of what it was asked for.
     pub fn begin(&mut self, due: Due) {
-        self.actions[due.action].applied = None;
-        self.actions[due.action].tries += 1;
-        self.running = Some(due);
+        self.running = Some(match due {
+            Due::Guard(scope) => {
+                let before = self.actions.iter().map(Progress::applied).collect();
+                let own = self.actions.iter_mut().filter(|a| a.part.scope == scope);
+                for action in own.filter(|action| !action.is_at(Place::Demoted)) {
+                    action.part.applied = None;
+                }
+                Running::Guard(Some(scope), before)
+            }
+            Due::Command { action, place } => {
+                self.actions[action].part.applied = None;
+                self.actions[action].tries += 1;
+                Running::Command(Some(action), place)
+            }
+        });
     }
 
-    /// The running command has ended.
-    pub fn end(&mut self, worked: bool) {
-        let Some(due) = self.running.take() else {
+    /// The running command has ended, and has worked or not.
+    pub fn end(&mut self, worked: bool, now: Moment) {
+        let is_meant = |running: &mut Running| matches!(running, Running::Command(..));
+        let Some(Running::Command(action, place)) = self.running.take_if(is_meant) else {
             return;
         };
-        let action = &mut self.actions[due.action];
-        action.applied = worked.then_some(due.place);
+        let Some(action) = action.and_then(|action| self.actions.get_mut(action)) else {
+            return;
+        };
+        action.part.applied = worked.then_some(Applied { place, at: now });
         // What failed on the way to a place that is no longer wanted holds nothing up.
-        action.failed = !worked && self.wanted == Some(due.place);
+        action.failed = !worked && action.wanted == Some(place);
     }
 
-    /// The command that is running.
-    #[must_use]
-    pub fn running(&self) -> Option<Due> {
-        self.running
+    /// The running guard has answered. If the verdict has turned meanwhile, its answer is to a question of the past.
+    pub fn answer(&mut self, answer: Answer) {
+        let is_meant = |running: &mut Running| matches!(running, Running::Guard(..));
+        let Some(Running::Guard(scope, before)) = self.running.take_if(is_meant) else {
+            return;
+        };
+        if answer == Answer::Hold {
+            for (action, applied) in self.actions.iter_mut().zip(before) {
+                action.part.applied = applied;
+            }
+        }
+        let scope = scope.map(|scope| &mut self.scopes[scope]);
+        if let Some(scope) = scope.filter(|scope| scope.wanted == Some(Place::Demoted)) {
+            scope.permit = match answer {
+                Answer::Go => Permit::Granted,
+                Answer::Hold => Permit::Held,
+            };
+        }
     }
 
-    /// What has been applied, by action.
+    /// Whether something is running.
     #[must_use]
-    pub fn applied(&self) -> Vec<Option<Place>> {
-        self.actions.iter().map(|action| action.applied).collect()
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// How far the actions have come.
+    #[must_use]
+    pub fn actions(&self) -> &[Progress] {
+        &self.actions
     }
 
     /// Whether every action is where it is wanted.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        let there = |action: &Progress| action.applied == self.wanted;
-        self.wanted.is_none() || self.actions.iter().all(there)
+        let there = |action: &Progress| action.wanted.is_none_or(|place| action.is_at(place));
+        self.actions.iter().all(there)
+    }
+
+    /// Takes over from the goal of another configuration. `actions` and `scopes` say for each of ours which one of the
+    /// old goal's it was. Nothing becomes due by that: an action that is new rests until another place is wanted.
+    pub fn succeed(&mut self, old: Self, actions: &[Option<usize>], scopes: &[Option<usize>]) {
+        (self.order, self.is_leaving) = (old.order, old.is_leaving);
+        for (scope, from) in self.scopes.iter_mut().zip(scopes) {
+            *scope = from.map_or_else(Scope::default, |from| old.scopes[from]);
+        }
+        for (index, from) in actions.iter().enumerate() {
+            let part = self.actions[index].part;
+            self.actions[index] = match from {
+                Some(from) => Progress {
+                    part: Part {
+                        applied: old.actions[*from].applied(),
+                        ..part
+                    },
+                    ..old.actions[*from]
+                },
+                None => Progress {
+                    wanted: self.wanted(part.scope),
+                    rests: true,
+                    ..Progress::new(part)
+                },
+            };
+        }
+        let new = |place| actions.iter().position(|from| *from == Some(place));
+        self.running = old.running.map(|running| match running {
+            Running::Command(action, place) => Running::Command(action.and_then(new), place),
+            Running::Guard(scope, before) => {
+                let before = |from: &Option<usize>| from.and_then(|from| before[from]);
+                let is_it = |from: &Option<usize>| from.is_some() && *from == scope;
+                let scope = scopes.iter().position(is_it);
+                Running::Guard(scope, actions.iter().map(before).collect())
+            }
+        });
+        self.aim();
     }
 }
 
@@ -179,32 +461,83 @@ mod tests {
     use Place::{Demoted, Promoted};
     use proptest::prelude::*;
 
-    /// Runs everything that is due; the actions in `broken` fail. Lists the commands as `+0`, `-1`.
-    fn run(goal: &mut Goal, broken: &[usize]) -> String {
+    fn at(seconds: u64) -> Moment {
+        Moment::after_boot(Duration::from_secs(seconds))
+    }
+
+    fn start() -> Moment {
+        at(100)
+    }
+
+    fn worked(place: Place) -> Applied {
+        Applied { place, at: start() }
+    }
+
+    /// Actions in one scope, with their ranks in `[demotions]`.
+    fn goal_of(parts: &[(usize, Option<Applied>)], rules: Rules) -> Goal {
+        let part = |&(demotion_rank, applied): &(usize, Option<Applied>)| Part {
+            scope: 0,
+            demotion_rank,
+            applied,
+        };
+        Goal::new(parts.iter().map(part).collect(), 1, rules)
+    }
+
+    fn two() -> Goal {
+        goal_of(&[(1, None), (0, None)], Rules::default())
+    }
+
+    fn one(applied: Option<Place>, rules: Rules) -> Goal {
+        goal_of(&[(0, applied.map(worked))], rules)
+    }
+
+    const GUARDED: Rules = Rules {
+        is_guarded: true,
+        reassert: None,
+    };
+
+    /// Runs everything that is due; the actions in `broken` fail, and a guard gives the answer. Lists the commands as
+    /// `+0`, `-1`, and the guard as `?`.
+    fn run_with(goal: &mut Goal, now: Moment, broken: &[usize], answer: Answer) -> String {
         let mut commands = Vec::new();
-        while let Some(due) = goal.due() {
+        while let Some(due) = goal.due(now) {
             goal.begin(due);
-            let sign = if due.place == Promoted { '+' } else { '-' };
-            commands.push(format!("{sign}{}", due.action));
-            goal.end(!broken.contains(&due.action));
+            commands.push(match due {
+                Due::Guard(_) => "?".to_owned(),
+                Due::Command { action, place } => {
+                    let sign = if place == Promoted { '+' } else { '-' };
+                    format!("{sign}{action}")
+                }
+            });
+            match due {
+                Due::Guard(_) => goal.answer(answer),
+                Due::Command { action, .. } => goal.end(!broken.contains(&action), now),
+            }
         }
         commands.join(" ")
     }
 
-    fn two() -> Goal {
-        Goal::new(&[1, 0], &[None, None])
+    fn run(goal: &mut Goal, broken: &[usize]) -> String {
+        run_with(goal, start(), broken, Answer::Go)
+    }
+
+    fn places(goal: &Goal) -> Vec<Option<Place>> {
+        let actions = goal.actions().iter();
+        actions
+            .map(|action| Some(action.applied()?.place))
+            .collect()
     }
 
     #[test]
     fn once_each_in_the_order_of_their_section() {
         let mut goal = two();
         assert_eq!(run(&mut goal, &[]), "");
-        goal.want(Promoted);
+        goal.want(0, Promoted);
         assert_eq!(run(&mut goal, &[]), "+0 +1");
         goal.begin_round();
-        goal.want(Promoted);
+        goal.want(0, Promoted);
         assert_eq!(run(&mut goal, &[]), "");
-        goal.want(Demoted);
+        goal.want(0, Demoted);
         assert_eq!(run(&mut goal, &[]), "-1 -0");
         assert!(goal.is_reached());
     }
@@ -212,7 +545,7 @@ mod tests {
     #[test]
     fn a_failed_one_is_tried_every_round_and_the_others_run() {
         let mut goal = two();
-        goal.want(Promoted);
+        goal.want(0, Promoted);
         assert_eq!(run(&mut goal, &[0]), "+0 +1");
         assert_eq!(run(&mut goal, &[0]), "");
         goal.begin_round();
@@ -225,15 +558,18 @@ mod tests {
 
     #[test]
     fn one_that_hangs_for_rounds_does_not_hold_up_the_others() {
-        let mut goal = Goal::new(&[0, 1, 2], &[None; 3]);
-        goal.want(Promoted);
+        let mut goal = goal_of(&[(0, None), (1, None), (2, None)], Rules::default());
+        goal.want(0, Promoted);
         let mut order = Vec::new();
         for _ in 0..4 {
-            let due = goal.due().expect("something is due");
+            let due = goal.due(start()).expect("something is due");
+            let Due::Command { action, .. } = due else {
+                panic!("there is no guard")
+            };
             goal.begin(due);
-            order.push(due.action);
+            order.push(action);
             goal.begin_round();
-            goal.end(due.action != 0);
+            goal.end(action != 0, start());
             goal.begin_round();
         }
         assert_eq!(order, [0, 1, 2, 0]);
@@ -241,106 +577,326 @@ mod tests {
 
     #[test]
     fn the_newest_verdict_has_the_last_word() {
-        let mut goal = Goal::new(&[0], &[None]);
-        goal.want(Demoted);
-        let due = goal.due().expect("a demotion");
+        let mut goal = one(None, Rules::default());
+        goal.want(0, Demoted);
+        let due = goal.due(start()).expect("a demotion");
         goal.begin(due);
-        goal.want(Promoted);
-        assert_eq!(goal.due(), None, "one at a time");
-        goal.end(true);
+        goal.want(0, Promoted);
+        assert_eq!(goal.due(start()), None, "one at a time");
+        goal.end(true, start());
         assert_eq!(run(&mut goal, &[]), "+0");
     }
 
     #[test]
     fn a_failure_that_is_overtaken_holds_nothing_up() {
-        let mut goal = Goal::new(&[0], &[None]);
-        goal.want(Promoted);
-        let due = goal.due().expect("a promotion");
+        let mut goal = one(None, Rules::default());
+        goal.want(0, Promoted);
+        let due = goal.due(start()).expect("a promotion");
         goal.begin(due);
-        goal.want(Demoted);
-        goal.end(false);
+        goal.want(0, Demoted);
+        goal.end(false, start());
         assert_eq!(run(&mut goal, &[]), "-0", "in the same round");
     }
 
     #[test]
     fn what_failed_may_have_half_happened() {
-        let mut goal = Goal::new(&[0], &[Some(Promoted)]);
-        goal.want(Demoted);
+        let mut goal = one(Some(Promoted), Rules::default());
+        goal.want(0, Demoted);
         assert_eq!(run(&mut goal, &[0]), "-0");
-        goal.want(Promoted);
+        goal.want(0, Promoted);
         assert_eq!(run(&mut goal, &[]), "+0", "it is no longer known to be in");
     }
 
     #[test]
     fn what_is_known_to_be_applied_is_not_run() {
-        let mut goal = Goal::new(&[0, 1], &[Some(Promoted), None]);
-        goal.want(Promoted);
+        let mut goal = goal_of(&[(0, Some(worked(Promoted))), (1, None)], Rules::default());
+        goal.want(0, Promoted);
         assert_eq!(run(&mut goal, &[]), "+1");
+    }
+
+    #[test]
+    fn each_action_follows_its_scope_and_demotions_come_first() {
+        let part = |scope| Part {
+            scope,
+            demotion_rank: scope,
+            applied: None,
+        };
+        let mut goal = Goal::new(vec![part(1), part(2)], 3, Rules::default());
+        goal.want(1, Promoted);
+        goal.want(2, Demoted);
+        assert_eq!(run(&mut goal, &[]), "-1 +0");
+        goal.want(1, Demoted);
+        assert_eq!(run(&mut goal, &[]), "-0");
+    }
+
+    #[test]
+    fn a_drain_takes_the_node_out_whatever_the_verdict() {
+        let mut goal = one(None, GUARDED);
+        goal.obey(Order::Drain);
+        assert_eq!(
+            run(&mut goal, &[]),
+            "-0",
+            "nothing is known yet, and no guard is asked"
+        );
+        goal.want(0, Promoted);
+        assert_eq!(run(&mut goal, &[]), "");
+        goal.obey(Order::None);
+        assert_eq!(run(&mut goal, &[]), "+0");
+    }
+
+    #[test]
+    fn a_hold_freezes_everything() {
+        let mut goal = one(Some(Promoted), Rules::default());
+        goal.want(0, Promoted);
+        goal.obey(Order::Hold);
+        goal.want(0, Demoted);
+        assert_eq!(run(&mut goal, &[]), "");
+        assert!(!goal.is_reached());
+        goal.leave();
+        assert_eq!(run(&mut goal, &[]), "", "on the way out too");
+        goal.obey(Order::None);
+        assert_eq!(run(&mut goal, &[]), "-0");
+    }
+
+    #[test]
+    fn one_that_leaves_tries_every_demotion_once() {
+        let mut goal = two();
+        goal.want(0, Promoted);
+        run(&mut goal, &[]);
+        goal.leave();
+        assert_eq!(run(&mut goal, &[0]), "-1 -0");
+        goal.want(0, Promoted);
+        assert_eq!(run(&mut goal, &[]), "");
+    }
+
+    #[test]
+    fn what_was_applied_long_ago_is_applied_again() {
+        let rules = Rules {
+            reassert: Some(Duration::from_secs(10)),
+            ..Rules::default()
+        };
+        let mut goal = one(None, rules);
+        goal.want(0, Promoted);
+        assert_eq!(goal.next_reassertion(start()), None);
+        assert_eq!(run(&mut goal, &[]), "+0");
+        assert_eq!(goal.next_reassertion(at(104)), Some(Duration::from_secs(6)));
+        assert_eq!(run_with(&mut goal, at(109), &[], Answer::Go), "");
+        assert_eq!(run_with(&mut goal, at(110), &[0], Answer::Go), "+0");
+        goal.begin_round();
+        assert_eq!(
+            run_with(&mut goal, at(111), &[], Answer::Go),
+            "+0",
+            "until it works"
+        );
+        assert_eq!(run_with(&mut goal, at(120), &[], Answer::Go), "");
+        goal.obey(Order::Hold);
+        assert_eq!(goal.next_reassertion(at(130)), None);
+        assert_eq!(run_with(&mut goal, at(130), &[], Answer::Go), "");
+    }
+
+    #[test]
+    fn a_guard_is_asked_once_and_again_every_round_while_it_holds() {
+        let mut goal = goal_of(
+            &[(0, Some(worked(Promoted))), (1, Some(worked(Promoted)))],
+            GUARDED,
+        );
+        goal.want(0, Demoted);
+        assert_eq!(run_with(&mut goal, start(), &[], Answer::Hold), "?");
+        assert!(goal.is_held(0) && goal.is_held(1) && !goal.is_reached());
+        assert_eq!(
+            places(&goal),
+            [Some(Promoted); 2],
+            "they are where they were"
+        );
+        goal.begin_round();
+        assert_eq!(run_with(&mut goal, start(), &[1], Answer::Go), "? -0 -1");
+        goal.begin_round();
+        assert_eq!(
+            run_with(&mut goal, start(), &[], Answer::Hold),
+            "-1",
+            "it has said go"
+        );
+        goal.want(0, Promoted);
+        assert_eq!(run(&mut goal, &[]), "+0 +1", "it has no say in promotions");
+        goal.want(0, Demoted);
+        assert_eq!(
+            run(&mut goal, &[]),
+            "? -0 -1",
+            "nor is a permit kept for the next time"
+        );
+    }
+
+    /// It may have taken a lock, which a promotion gives back.
+    #[test]
+    fn a_permit_that_comes_too_late_is_followed_by_a_promotion() {
+        for (answer, expected) in [(Answer::Go, "+0"), (Answer::Hold, "")] {
+            let mut goal = one(Some(Promoted), GUARDED);
+            goal.want(0, Demoted);
+            let due = goal.due(start()).expect("the guard");
+            goal.begin(due);
+            assert_eq!(places(&goal), [None], "should we die now");
+            goal.want(0, Promoted);
+            goal.answer(answer);
+            assert_eq!(run(&mut goal, &[]), expected);
+        }
+    }
+
+    #[test]
+    fn a_successor_runs_nothing_by_itself() {
+        let mut old = two();
+        old.want(0, Promoted);
+        assert_eq!(run(&mut old, &[]), "+0 +1");
+        // The second one is the first now, the other one is new.
+        let mut goal = two();
+        goal.succeed(old, &[Some(1), None], &[Some(0)]);
+        goal.begin_round();
+        goal.want(0, Promoted);
+        assert_eq!(run(&mut goal, &[]), "");
+        assert_eq!(places(&goal), [Some(Promoted), None]);
+        goal.want(0, Demoted);
+        assert_eq!(run(&mut goal, &[]), "-1 -0");
+    }
+
+    #[test]
+    fn a_successor_takes_over_what_runs() {
+        for from in [Some(0), None] {
+            let mut old = one(None, Rules::default());
+            old.want(0, Promoted);
+            let due = old.due(start()).expect("a promotion");
+            old.begin(due);
+            let mut goal = one(None, Rules::default());
+            goal.succeed(old, &[from], &[Some(0)]);
+            assert!(goal.is_running());
+            goal.end(true, start());
+            assert_eq!(places(&goal), [from.map(|_| Promoted)]);
+            assert_eq!(run(&mut goal, &[]), "");
+            goal.want(0, Demoted);
+            assert_eq!(run(&mut goal, &[]), "-0");
+        }
     }
 
     #[derive(Debug, Clone)]
     enum Step {
-        Verdict(bool),
+        Verdict(usize, bool),
+        Order(Order),
         Round,
         Start,
         End(bool),
         Crash,
+        Reload,
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let order = prop_oneof![Just(Order::None), Just(Order::Drain), Just(Order::Hold)];
         let step = prop_oneof![
-            any::<bool>().prop_map(Step::Verdict),
+            (0..2_usize, any::<bool>()).prop_map(|(scope, up)| Step::Verdict(scope, up)),
+            order.prop_map(Step::Order),
             Just(Step::Round),
             Just(Step::Start),
             any::<bool>().prop_map(Step::End),
             Just(Step::Crash),
+            Just(Step::Reload),
         ];
         prop::collection::vec(step, 0..60)
     }
 
+    fn place(up: bool) -> Place {
+        if up { Promoted } else { Demoted }
+    }
+
+    /// Three actions in two scopes.
+    fn three(applied: &[Option<Applied>], rules: Rules) -> Goal {
+        let place = |(action, scope, rank): (usize, usize, usize)| Part {
+            scope,
+            demotion_rank: rank,
+            applied: applied[action],
+        };
+        let parts = [(0, 0, 2), (1, 1, 0), (2, 0, 1)].map(place);
+        Goal::new(parts.into(), 2, rules)
+    }
+
+    fn applied(goal: &Goal) -> Vec<Option<Applied>> {
+        goal.actions().iter().map(Progress::applied).collect()
+    }
+
     proptest! {
-        /// Whatever the order of verdicts, results, crashes and restarts: a command that runs is the wanted one, there
-        /// is never a second one, what is believed to be applied really was the last thing that worked, and once the
-        /// verdicts hold still everything ends applied.
+        /// Whatever the order of verdicts, orders, results, crashes, restarts and reloads: a command that runs is a wanted
+        /// one, there is never a second one, nothing runs while it is held, what is believed to be applied really was
+        /// the last thing that worked, and once the verdicts hold still everything ends applied.
         #[test]
-        fn every_action_ends_where_it_is_wanted(steps in steps(), last in any::<bool>()) {
-            const ACTIONS: usize = 3;
-            let ranks = [2, 0, 1];
-            let place = |up: bool| if up { Promoted } else { Demoted };
-            let mut goal = Goal::new(&ranks, &[None; ACTIONS]);
-            let mut wanted = None;
+        fn every_action_ends_where_it_is_wanted(
+            steps in steps(),
+            last in any::<[bool; 2]>(),
+            is_guarded in any::<bool>(),
+        ) {
+            let rules = Rules { is_guarded, reassert: None };
+            let now = start();
+            let mut goal = three(&[None; 3], rules);
+            let (mut wanted, mut order) = ([None; 2], Order::None);
             // The world outside: what the last command of each action did; `None` where it broke off half way.
-            let mut world: [Option<Place>; ACTIONS] = [None; ACTIONS];
-            let mut kept = goal.applied();
+            let mut world: [Option<Place>; 3] = [None; 3];
+            let mut kept = applied(&goal);
+            let mut running = None;
             for step in steps {
                 match step {
-                    Step::Verdict(up) => { wanted = Some(place(up)); goal.want(place(up)); }
+                    Step::Verdict(scope, up) => {
+                        wanted[scope] = Some(place(up));
+                        goal.want(scope, place(up));
+                    }
+                    Step::Order(new) => { order = new; goal.obey(new); }
                     Step::Round => goal.begin_round(),
-                    Step::Start => if let Some(due) = goal.due() {
-                        prop_assert!(goal.running().is_none());
-                        prop_assert_eq!(Some(due.place), wanted);
-                        prop_assert_ne!(kept[due.action], wanted);
+                    Step::Start => if let Some(due) = goal.due(now) {
+                        prop_assert!(running.is_none() && order != Order::Hold);
+                        if let Due::Command { action, place } = due {
+                            let by_verdict = wanted[[0, 1, 0][action]];
+                            let wanted = if order == Order::Drain { Some(Demoted) } else { by_verdict };
+                            prop_assert_eq!(Some(place), wanted);
+                            prop_assert_ne!(kept[action].map(|a| a.place), wanted);
+                            world[action] = None;
+                        } else {
+                            prop_assert!(is_guarded && order == Order::None);
+                        }
                         goal.begin(due);
-                        world[due.action] = None;
-                        kept = goal.applied();
+                        running = Some(due);
+                        kept = applied(&goal);
                     },
-                    Step::End(worked) => if let Some(due) = goal.running() {
-                        if worked { world[due.action] = Some(due.place); }
-                        goal.end(worked);
-                        kept = goal.applied();
+                    Step::End(worked) => if let Some(due) = running.take() {
+                        match due {
+                            Due::Command { action, place } => {
+                                if worked { world[action] = Some(place); }
+                                goal.end(worked, now);
+                            }
+                            Due::Guard(_) => goal.answer(if worked { Answer::Go } else { Answer::Hold }),
+                        }
+                        kept = applied(&goal);
                     },
-                    Step::Crash => { goal = Goal::new(&ranks, &kept); wanted = None; }
+                    Step::Crash => {
+                        goal = three(&kept, rules);
+                        goal.obey(order);
+                        (wanted, running) = ([None; 2], None);
+                    }
+                    Step::Reload => {
+                        let old = std::mem::replace(&mut goal, three(&[None; 3], rules));
+                        goal.succeed(old, &[Some(0), Some(1), Some(2)], &[Some(0), Some(1)]);
+                        prop_assert_eq!(applied(&goal), kept.clone());
+                    }
                 }
-                for (believed, real) in goal.applied().iter().zip(world) {
+                prop_assert_eq!(goal.is_running(), running.is_some());
+                for (believed, real) in places(&goal).iter().zip(world) {
                     prop_assert!(believed.is_none() || *believed == real, "{:?} {:?}", believed, real);
                 }
             }
-            goal.want(place(last));
-            goal.end(false);
+            goal.obey(Order::None);
+            goal.end(false, now);
+            goal.answer(Answer::Hold);
+            for (scope, up) in last.into_iter().enumerate() {
+                goal.want(scope, place(up));
+            }
             goal.begin_round();
             run(&mut goal, &[]);
             prop_assert!(goal.is_reached());
-            prop_assert_eq!(goal.applied(), vec![Some(place(last)); ACTIONS]);
+            let expected = [last[0], last[1], last[0]].map(|up| Some(place(up)));
+            prop_assert_eq!(places(&goal), expected);
         }
     }
 }

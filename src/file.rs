@@ -1,9 +1,9 @@
 //! Files that a privileged process writes in folders of others.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
@@ -16,7 +16,7 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 pub fn open(path: &Path, options: &mut OpenOptions, or_device: bool) -> io::Result<File> {
     options.custom_flags(O_NOFOLLOW | O_NONBLOCK).mode(0o644);
     let file = options.open(path).map_err(|error| {
-        let is_link = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+        let is_link = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
         if is_link {
             return io::Error::other("is a symbolic link, which is not followed");
         }
@@ -27,6 +27,40 @@ pub fn open(path: &Path, options: &mut OpenOptions, or_device: bool) -> io::Resu
         return Ok(file);
     }
     Err(io::Error::other("is not a file"))
+}
+
+/// Replaces a file by one of this content, at once: whoever reads it sees the old one or the new one. All may read it.
+///
+/// # Errors
+/// The system's; the file is as it was.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = replacement(path);
+    let result = write_new(&new, bytes).and_then(|()| fs::rename(&new, path));
+    if result.is_err() {
+        // A torn one is of no use, and takes room on a disk that may be full.
+        let _ = fs::remove_file(&new);
+    }
+    result
+}
+
+/// Where what is to replace a file is written first.
+#[must_use]
+pub fn replacement(path: &Path) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(".new");
+    name.into()
+}
+
+/// Writes a file that was not there before, so that neither a link nor a file of others is written to.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = open(path, OpenOptions::new().write(true).create_new(true), false)?;
+    // Whatever the umask of whoever calls.
+    file.set_permissions(fs::Permissions::from_mode(0o644))?;
+    file.write_all(bytes)
 }
 
 /// Why a file cannot be kept at `path`, with what would be right where the system's words leave that open.

@@ -61,6 +61,15 @@ struct Stat {
     group: i32,
     session: i32,
     is_dead: bool,
+    begun: u64,
+}
+
+/// When a process began, in clock ticks since boot; `None`: it is not there. With its number this is a name that no
+/// other process of the same boot has.
+#[must_use]
+pub fn begun(pid: i32) -> Option<u64> {
+    let stat = stat(pid).filter(|stat| !stat.is_dead);
+    stat.map(|stat| stat.begun)
 }
 
 /// `pid (name) state parent group session …`. The name may hold blanks and brackets, so it is read from the last bracket on.
@@ -72,6 +81,8 @@ fn stat(pid: i32) -> Option<Stat> {
         is_dead: matches!(fields.next()?, "Z" | "X"),
         group: fields.nth(1)?.parse().ok()?,
         session: fields.next()?.parse().ok()?,
+        // The 22nd field; the session is the 6th.
+        begun: fields.nth(15)?.parse().ok()?,
     })
 }
 

@@ -1,22 +1,34 @@
 //! What is known and wanted, kept in the state file step by step.
 
 use std::io;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use log::{error, info, warn};
 
-use crate::action::GRACE;
+use crate::action::{Finished, GRACE};
+use crate::check::{Check, Outcome};
+use crate::clock::Moment;
+use crate::config::{Action, Config};
 use crate::converge::{Due, Place};
+use crate::decision::{Decision, Known, Origin, Plan, Verdict};
 use crate::file::reason;
 use crate::group;
-use crate::health::Health;
-use crate::state::{RUN, State, StateFile};
+use crate::health::{SYSTEM, Standing};
+use crate::maintenance::Maintenance;
+use crate::state::{
+    ActionState, Answered, CheckState, Judged, RUN, Ran, Refused, State, StateFile, Writer,
+    fingerprint,
+};
+
+/// How much of a refused configuration's problems is kept, in characters.
+const PROBLEMS_KEPT: usize = 2000;
 
 /// The state and its file. In a rehearsal the file is left alone.
 #[derive(Debug)]
 pub struct Ledger {
     file: StateFile,
     state: State,
+    validity: Duration,
     is_rehearsal: bool,
     is_kept: bool,
     /// When this heartbeat began, and how many runs of commands it has named.
@@ -25,23 +37,98 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Begins with what the last run has left.
+    /// Begins with what the last run has left: a one-shot goes on where the last one ended, a daemon asserts everything
+    /// anew.
     #[must_use]
-    pub fn new(file: StateFile, state: State, is_rehearsal: bool) -> Self {
-        Self {
+    pub fn new(
+        file: StateFile,
+        config: &Config,
+        left: Option<State>,
+        is_once: bool,
+        is_rehearsal: bool,
+    ) -> Self {
+        let now = Moment::now();
+        let mut ledger = Self {
             file,
-            state,
+            state: State {
+                writer: Writer::this(is_once),
+                generation: 1,
+                loaded: now,
+                system: Judged::unknown(now),
+                checks: config
+                    .checks
+                    .iter()
+                    .map(|check| blank(check, now))
+                    .collect(),
+                actions: config
+                    .actions
+                    .iter()
+                    .map(|action| idle(action, now))
+                    .collect(),
+                ..State::default()
+            },
+            validity: validity(config),
             is_rehearsal,
             is_kept: true,
             begun: UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos()),
             runs: 0,
+        };
+        if let Some(left) = left {
+            ledger.inherit(left, is_once);
+        }
+        ledger
+    }
+
+    fn inherit(&mut self, left: State, is_once: bool) {
+        self.state.running = left.running;
+        self.state.maintenance = left.maintenance;
+        if !is_once {
+            return;
+        }
+        self.state.system = left.system;
+        for check in &mut self.state.checks {
+            let same = |old: &&CheckState| old.name == check.name && old.probe == check.probe;
+            if let Some(old) = left.checks.iter().find(same) {
+                (check.track, check.since) = (old.track, old.since);
+                check.last.clone_from(&old.last);
+            }
+        }
+        for action in &mut self.state.actions {
+            if let Some(old) = left.actions.iter().find(|old| old.name == action.name) {
+                let is_same = old.commands == action.commands;
+                action.applied = old.applied.filter(|_| is_same);
+                (action.verdict, action.tries) = (old.verdict, old.tries);
+                action.last.clone_from(&old.last);
+            }
         }
     }
 
-    /// What is known.
+    /// What is known, for a decision about this plan.
     #[must_use]
-    pub fn state(&self) -> &State {
-        &self.state
+    pub fn known(&self, plan: &Plan) -> Known {
+        let mut known = Known::nothing(plan, Moment::now());
+        known.verdicts[SYSTEM] = self.state.system.into();
+        for (place, action) in self.state.actions.iter().enumerate() {
+            let scope = plan.actions[place].0;
+            if scope != SYSTEM {
+                known.verdicts[scope] = action.verdict.into();
+            }
+            known.applied[place] = action.applied;
+        }
+        known.tracks = self.state.checks.iter().map(|check| check.track).collect();
+        known
+    }
+
+    /// The last maintenance that was known of.
+    #[must_use]
+    pub fn maintenance(&self) -> Option<&Maintenance> {
+        self.state.maintenance.as_ref()
+    }
+
+    /// How often the configuration has been read with success.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.state.generation
     }
 
     /// Whether the file says what is known.
@@ -50,25 +137,99 @@ impl Ledger {
         self.is_kept
     }
 
-    /// Tries again to write what could not be written, and says when that has worked.
-    pub fn retry(&mut self) {
-        if !self.is_kept && self.save() {
-            info!("The state is kept again.");
+    /// A check has answered, and stands there now.
+    pub fn enter_outcome(&mut self, check: usize, outcome: &Outcome, now: Standing) {
+        let check = &mut self.state.checks[check];
+        let at = Moment::now();
+        if check.track.standing != now {
+            (check.track.standing, check.since) = (now, at);
+        }
+        let failure = outcome.result.as_ref().err();
+        check.last = Some(Answered {
+            at,
+            took: microseconds(outcome.took),
+            failure: failure.map(|f| (f.phase.to_string(), f.reason.clone())),
+        });
+    }
+
+    /// A command has ended. `commands`: the fingerprint of its action's commands when it began.
+    pub fn enter_command(&mut self, name: &str, place: Place, finished: &Finished, commands: &str) {
+        self.state.running = None;
+        let action = self
+            .state
+            .actions
+            .iter_mut()
+            .find(|action| action.name == name);
+        if let Some(action) = action {
+            commands.clone_into(&mut action.commands);
+            action.last = Some(ran(place.command(), finished));
         }
     }
 
-    /// A verdict that differs from the last one.
-    pub fn enter_health(&mut self, health: Health) {
-        self.state.previous = self.state.health;
-        self.state.health = health;
-        self.save();
+    /// The guard has ended.
+    pub fn enter_guard(&mut self, finished: &Finished) {
+        self.state.running = None;
+        self.state.guard = Some(ran("guard", finished));
     }
 
-    /// The command has ended; `applied` is what has been applied now.
-    pub fn enter_applied(&mut self, applied: Vec<Option<Place>>) {
-        self.state.running = None;
-        self.state.applied = applied;
-        self.save();
+    /// What the operator has said last, and what is wrong with the file that says so.
+    pub fn enter_maintenance(&mut self, last: Option<&Maintenance>, damage: Option<&str>) {
+        self.state.maintenance = last.cloned();
+        self.state.damage = damage.map(str::to_owned);
+    }
+
+    /// A newer configuration is not in force.
+    pub fn enter_refusal(&mut self, problems: &str) {
+        let why = problems.chars().take(PROBLEMS_KEPT).collect();
+        let at = Moment::now();
+        self.state.refused = Some(Refused { at, why });
+    }
+
+    /// Another configuration is in force, whose things are those of the old one that `origin` says.
+    pub fn succeed(&mut self, config: &Config, origin: Origin) {
+        let now = Moment::now();
+        let old = std::mem::take(&mut self.state.checks);
+        let kept = |(check, from): (&Check, &Option<usize>)| {
+            let new = blank(check, now);
+            match from.map(|from| &old[from]) {
+                Some(old) => CheckState {
+                    track: old.track,
+                    since: old.since,
+                    last: old.last.clone(),
+                    ..new
+                },
+                None => new,
+            }
+        };
+        self.state.checks = config.checks.iter().zip(origin.checks).map(kept).collect();
+        let old = std::mem::take(&mut self.state.actions);
+        let kept = |(action, from): (&Action, &Option<usize>)| {
+            from.map_or_else(|| idle(action, now), |from| old[from].clone())
+        };
+        self.state.actions = config
+            .actions
+            .iter()
+            .zip(origin.actions)
+            .map(kept)
+            .collect();
+        self.validity = validity(config);
+        self.state.generation += 1;
+        (self.state.loaded, self.state.refused) = (now, None);
+    }
+
+    /// Another file from here on, if it can be written; the old one is removed then.
+    ///
+    /// # Errors
+    /// The system's; the old one goes on.
+    pub fn move_to(&mut self, file: StateFile) -> io::Result<()> {
+        if file.path() == self.file.path() || self.is_rehearsal {
+            return Ok(());
+        }
+        file.save(&self.state)?;
+        let old = std::mem::replace(&mut self.file, file);
+        // At worst it is there until it is no longer valid.
+        let _ = old.forget();
+        Ok(())
     }
 
     /// Ends the command that an earlier heartbeat has left running, before another one is run. Takes as long as a command
@@ -90,14 +251,20 @@ impl Ledger {
         format!("{}-{}-{}", std::process::id(), self.begun, self.runs)
     }
 
-    /// A command is about to run, as `run`, and `applied` no longer says where its action's node is: should we die, the
-    /// next heartbeat will run it again, but not beside this one. Gives whether it may run. If the file can be neither
-    /// written, removed nor emptied, a demotion may: at worst the next one-shot believes a node to be in that is out. A
-    /// promotion may not: it would believe a node to be out that is in.
-    pub fn may_run(&mut self, due: Due, applied: Vec<Option<Place>>, run: &str) -> bool {
-        self.state.applied = applied;
+    /// A command is about to run, as `run`, and the decision no longer knows where its action's node is: should we die,
+    /// the next heartbeat will run it again, but not beside this one. Gives whether it may run. If the file can be neither
+    /// written, removed nor emptied, what leads out may: at worst the next one-shot believes a node to be in that is out.
+    /// A promotion may not: it would believe a node to be out that is in.
+    pub fn may_run(&mut self, due: Due, decision: &Decision, run: &str) -> bool {
         self.state.running = Some(run.to_owned());
-        if self.save() || self.file.forget().is_ok() || due.place == Place::Demoted {
+        let leads_in = matches!(
+            due,
+            Due::Command {
+                place: Place::Promoted,
+                ..
+            }
+        );
+        if self.save(decision) || self.file.forget().is_ok() || !leads_in {
             return true;
         }
         error!("No promotion is run while the state file can be neither written nor removed.");
@@ -105,22 +272,127 @@ impl Ledger {
         false
     }
 
-    /// Writes the state; the first of several failures is told.
-    fn save(&mut self) -> bool {
-        if self.is_rehearsal {
-            return true;
-        }
-        let result = self.file.save(&self.state);
-        if let Err(error) = &result {
-            self.tell(error);
-        }
-        self.is_kept = result.is_ok();
-        self.is_kept
+    /// Writes what is known. The first of several failures is told, and that it works again.
+    pub fn save(&mut self, decision: &Decision) -> bool {
+        self.draw(decision);
+        self.write().is_ok()
     }
 
-    fn tell(&self, error: &io::Error) {
-        if self.is_kept {
-            error!("The state could not be kept: {}.", reason(error));
+    /// The same at the start, where only a full disk is no reason not to begin: it must not leave a dead service in
+    /// rotation.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn save_first(&mut self, decision: &Decision) -> io::Result<()> {
+        self.draw(decision);
+        match self.write() {
+            Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.is_rehearsal {
+            return Ok(());
+        }
+        let result = self.file.save(&self.state);
+        match &result {
+            Ok(()) if !self.is_kept => info!("The state is kept again."),
+            Err(error) if self.is_kept => {
+                error!("The state could not be kept: {}.", reason(error));
+            }
+            _ => {}
+        }
+        self.is_kept = result.is_ok();
+        result
+    }
+
+    /// Takes over what has been decided.
+    fn draw(&mut self, decision: &Decision) {
+        self.state.written = Moment::now();
+        self.state.valid_until = self.state.written + self.validity;
+        self.state.system = decision.verdict(SYSTEM).into();
+        for (place, check) in self.state.checks.iter_mut().enumerate() {
+            check.track = decision.judge().track(place);
+        }
+        for (place, action) in self.state.actions.iter_mut().enumerate() {
+            let progress = &decision.goal().actions()[place];
+            action.applied = progress.applied();
+            (action.wanted, action.tries) = (progress.wanted, progress.tries);
+            action.is_held = decision.goal().is_held(place);
+            action.verdict = decision.verdict(decision.scope_of(place)).into();
+        }
+    }
+}
+
+/// How long a state says something about the present: until the round after the next.
+fn validity(config: &Config) -> Duration {
+    config.general.pace.interval * 2 + Duration::from_secs(1)
+}
+
+fn blank(check: &Check, now: Moment) -> CheckState {
+    CheckState {
+        name: check.name.clone(),
+        probe: check.identity.clone(),
+        kind: check.kind.to_owned(),
+        endpoint: check.target.to_string(),
+        rise: check.thresholds.rise,
+        fall: check.thresholds.fall,
+        since: now,
+        ..CheckState::default()
+    }
+}
+
+fn idle(action: &Action, now: Moment) -> ActionState {
+    ActionState {
+        name: action.name.clone(),
+        commands: fingerprint(action),
+        verdict: Judged::unknown(now),
+        ..ActionState::default()
+    }
+}
+
+fn ran(what: &str, finished: &Finished) -> Ran {
+    Ran {
+        what: what.to_owned(),
+        at: Moment::now(),
+        took: microseconds(finished.took),
+        status: finished.ending.to_string(),
+        worked: finished.worked(),
+        output: finished.output.clone(),
+    }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Judged {
+    fn unknown(now: Moment) -> Self {
+        Self {
+            since: now,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Verdict> for Judged {
+    fn from(verdict: &Verdict) -> Self {
+        Self {
+            health: verdict.health,
+            previous: verdict.previous,
+            since: verdict.since,
+        }
+    }
+}
+
+impl From<Judged> for Verdict {
+    fn from(judged: Judged) -> Self {
+        Self {
+            health: judged.health,
+            previous: judged.previous,
+            since: judged.since,
+            ..Self::default()
         }
     }
 }

@@ -5,11 +5,13 @@
 //! # What to read first
 //!
 //! 1. [`daemon`]: THE loop. One channel ([`event`]) brings all news; everything else is a call away.
-//! 2. The rules it feeds, pure values in and out: [`health`] (outcomes to a verdict), [`converge`] (wanted and applied
-//!    to the command that is due), [`schedule`] (when the next round is).
-//! 3. What touches the world for it: [`check`] (one file per kind), [`pool`] (who runs them), [`action`] (one command),
-//!    [`ledger`] and [`state`] (what outlives a run), [`report`] (every line of the log).
+//! 2. The rules it feeds, pure values in and out: [`decision`], which is [`health`] (outcomes to a verdict) and
+//!    [`converge`] (wanted and applied to the command that is due), and [`schedule`] (when the next round is).
+//! 3. What touches the world for it: [`check`] (one file per kind), [`pool`] (who runs them), [`runner`] and [`action`]
+//!    (one command), [`ledger`] and [`state`] (what outlives a run), [`maintenance`] (what the operator has said),
+//!    [`report`] (every line of the log).
 //! 4. How it gets that far: [`start`], a checklist over [`cli`], [`config`] and [`process`].
+//! 5. What an operator can ask beside running it: [`operator`], over [`status`], [`simulate`] and [`timing`].
 //!
 //! # Who may know whom
 //!
@@ -17,13 +19,15 @@
 //!
 //! ```text
 //! main, start
-//!   daemon
-//!     pool    ledger
+//!   daemon    operator
+//!     pool    ledger    runner    simulate    status
 //!       process
-//!       event    report    state
+//!       event    report    state    reload    timing
 //!         config    action
-//!           check    converge    schedule
-//!             health    settings    file    group    output    cli
+//!           check    decision    maintenance
+//!             converge    cli    output
+//!               health    schedule
+//!                 clock    settings    file    group
 //! ```
 //!
 //! Checks never log, the pure part never looks at a clock, and only [`pool`] knows rayon.
@@ -31,22 +35,30 @@
 pub mod action;
 pub mod check;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod converge;
 pub mod daemon;
+pub mod decision;
 pub mod event;
 pub mod file;
 pub mod group;
 pub mod health;
 pub mod ledger;
+pub mod maintenance;
+pub mod operator;
 pub mod output;
 pub mod pool;
 pub mod process;
+pub mod reload;
 pub mod report;
+pub mod runner;
 pub mod schedule;
 pub mod settings;
+pub mod simulate;
 pub mod start;
 pub mod state;
+pub mod timing;
 
 #[cfg(test)]
 mod tests {
@@ -57,13 +69,15 @@ mod tests {
     const LAYERS: &[&[&str]] = &[
         &["main"],
         &["start", "lib"],
-        &["daemon"],
-        &["pool", "ledger"],
+        &["daemon", "operator"],
+        &["pool", "ledger", "runner", "simulate", "status"],
         &["process"],
-        &["event", "report", "state"],
+        &["event", "report", "state", "reload", "timing"],
         &["config", "action"],
-        &["check", "converge", "schedule"],
-        &["health", "settings", "file", "group", "output", "cli"],
+        &["check", "decision", "maintenance"],
+        &["converge", "cli", "output"],
+        &["health", "schedule"],
+        &["clock", "settings", "file", "group"],
     ];
 
     fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -116,6 +130,7 @@ mod tests {
     fn the_core_is_pure_and_checks_never_log() {
         let world = [
             "Instant::now",
+            "Moment::now",
             "log::",
             "std::fs",
             "std::net",
@@ -124,7 +139,7 @@ mod tests {
         ];
         for (module, code) in modules() {
             let forbidden: &[&str] = match module.as_str() {
-                "health" | "converge" | "schedule" => &world,
+                "health" | "converge" | "schedule" | "decision" => &world,
                 "check" => &["log::"],
                 "pool" => continue,
                 _ => &["rayon"],

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use heartbeat::{cli::Args, start};
 
 fn main() -> ExitCode {
-    start::run(&Args::parse()).into()
+    start::run(&Args::of_process()).into()
 }

@@ -3,6 +3,7 @@
 //! Waking many threads for short jobs costs more than the jobs, and few threads would hold up a round of slow ones. So
 //! a round begins with a few workers, and as long as they do not get on, their number is doubled every few milliseconds.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
@@ -32,6 +33,10 @@ pub struct Pool {
     /// Checks that are with a worker, or wait for one.
     in_flight: Vec<bool>,
     in_flight_now: usize,
+    /// How often the checks have got other places, or those in flight been given up.
+    era: u64,
+    /// Those that were begun in another era, and which check each of them is now. `None`: its outcome says nothing.
+    older: HashMap<(u64, usize), Option<usize>>,
     batch: Arc<Batch>,
     /// Workers that have been sent to the batch.
     sent: usize,
@@ -43,6 +48,7 @@ pub struct Pool {
 /// Checks to run, and how many of them have been taken.
 #[derive(Debug, Default)]
 struct Batch {
+    era: u64,
     due: Vec<usize>,
     taken: AtomicUsize,
 }
@@ -70,18 +76,12 @@ impl Pool {
         checks: Arc<[Check]>,
         events: Sender<Event>,
     ) -> anyhow::Result<Self> {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(workers)
-            .thread_name(|index| format!("check-{index}"))
-            .build()
-            // rayon's own words repeat the system's.
-            .map_err(|_| {
-                anyhow!("no {workers} threads for the checks (fewer with the key threads)")
-            })?;
         Ok(Self {
-            workers: pool,
+            workers: threads(workers)?,
             in_flight: vec![false; checks.len()],
             in_flight_now: 0,
+            era: 0,
+            older: HashMap::new(),
             checks,
             events,
             batch: Arc::default(),
@@ -91,6 +91,61 @@ impl Pool {
         })
     }
 
+    /// Threads to replace ours by; `None`: it would be the same number.
+    ///
+    /// # Errors
+    /// They cannot be started.
+    pub fn threads_for(&self, workers: usize) -> anyhow::Result<Option<ThreadPool>> {
+        let is_other = workers != self.workers.current_num_threads();
+        is_other.then(|| threads(workers)).transpose()
+    }
+
+    /// Other checks from here on, and other threads if there are any. `origin` says for each check which one of the old it
+    /// was: what is in flight of those will count, and they are not started a second time.
+    pub fn replace(
+        &mut self,
+        checks: Arc<[Check]>,
+        origin: &[Option<usize>],
+        threads: Option<ThreadPool>,
+    ) {
+        if let Some(threads) = threads {
+            self.workers = threads;
+        }
+        let new = |old| origin.iter().position(|from| *from == Some(old));
+        self.checks = checks;
+        self.begin_era(new);
+    }
+
+    /// What is in flight will not count, and may be run again at once.
+    pub fn give_up(&mut self) {
+        self.begin_era(|_| None);
+    }
+
+    fn begin_era(&mut self, new: impl Fn(usize) -> Option<usize>) {
+        for check in self.batch.take_rest() {
+            self.in_flight[*check] = false;
+        }
+        for place in self.older.values_mut() {
+            *place = place.and_then(&new);
+        }
+        let in_flight = std::mem::replace(&mut self.in_flight, vec![false; self.checks.len()]);
+        for (check, _) in in_flight.into_iter().enumerate().filter(|(_, is)| *is) {
+            // One of an older era is there already, and is the one that will answer.
+            if !self
+                .older
+                .values()
+                .any(|place| *place == new(check) && place.is_some())
+            {
+                self.older.insert((self.era, check), new(check));
+            }
+        }
+        for place in self.older.values().flatten() {
+            self.in_flight[*place] = true;
+        }
+        self.in_flight_now = self.in_flight.iter().filter(|is| **is).count();
+        self.era += 1;
+    }
+
     /// Has every check run that is not in flight; those that still wait for a worker come first. Returns at once.
     pub fn run_all(&mut self) {
         let mut due = self.batch.take_rest().to_vec();
@@ -98,15 +153,24 @@ impl Pool {
         self.in_flight.fill(true);
         self.in_flight_now = self.checks.len();
         let taken = AtomicUsize::new(0);
-        self.batch = Arc::new(Batch { due, taken });
+        let era = self.era;
+        self.batch = Arc::new(Batch { era, due, taken });
         (self.sent, self.seen, self.looked) = (0, 0, Instant::now());
         self.send(FEW);
     }
 
-    /// A check has answered: it may be run again.
-    pub fn take_back(&mut self, check: usize) {
-        self.in_flight[check] = false;
-        self.in_flight_now -= 1;
+    /// A check has answered: it may be run again. Gives its place now; `None`: it is gone, or its outcome says nothing.
+    pub fn take_back(&mut self, outcome: &Outcome) -> Option<usize> {
+        let check = if outcome.era == self.era {
+            Some(outcome.check)
+        } else {
+            self.older.remove(&(outcome.era, outcome.check)).flatten()
+        };
+        if let Some(check) = check {
+            self.in_flight[check] = false;
+            self.in_flight_now -= 1;
+        }
+        check
     }
 
     /// What still waits for a worker is not run.
@@ -156,6 +220,15 @@ impl Pool {
     }
 }
 
+fn threads(number: usize) -> anyhow::Result<ThreadPool> {
+    ThreadPoolBuilder::new()
+        .num_threads(number)
+        .thread_name(|index| format!("check-{index}"))
+        .build()
+        // rayon's own words repeat the system's.
+        .map_err(|_| anyhow!("no {number} threads for the checks (fewer with the key threads)"))
+}
+
 /// One worker, until nothing waits any more.
 fn work(batch: &Batch, checks: &[Check], events: &Sender<Event>) {
     while let Some(check) = batch.take() {
@@ -164,6 +237,7 @@ fn work(batch: &Batch, checks: &[Check], events: &Sender<Event>) {
         let took = begun.elapsed();
         let outcome = Outcome {
             check,
+            era: batch.era,
             result,
             took,
         };

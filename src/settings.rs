@@ -197,6 +197,17 @@ pub fn threads(text: &str) -> Result<usize, String> {
     }
 }
 
+/// How many results in a row it takes.
+///
+/// # Errors
+/// What would be right.
+pub fn results(text: &str) -> Result<u32, String> {
+    match decimal(text) {
+        Some(results @ 1..=1000) => Ok(results),
+        _ => Err("is not a number of results in a row (1 to 1000)".to_owned()),
+    }
+}
+
 /// A yes or no in `ConfigParser`'s words.
 ///
 /// # Errors

@@ -1,7 +1,6 @@
 //! From arguments to the loop: a checklist. Whatever can go wrong at the start is told on stderr, in every mode.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use log::warn;
@@ -11,13 +10,18 @@ use crate::cli::{Args, Exit, Mode};
 use crate::config::{Config, General, LogTarget};
 use crate::critical;
 use crate::daemon::{Daemon, Parts};
+use crate::decision::Decision;
 use crate::file::refusal;
 use crate::ledger::Ledger;
+use crate::maintenance::{self, Watch};
+use crate::operator;
 use crate::pool::Pool;
 use crate::process::detach::{self, Side, Starter};
 use crate::process::{self, identity::Identity, lock::Lock};
 use crate::report::{self, logger::Logger};
-use crate::state::{State, StateFile};
+use crate::runner::Runner;
+use crate::state::StateFile;
+use crate::timing;
 
 /// Does what the arguments ask for.
 #[must_use]
@@ -31,6 +35,9 @@ pub fn run(args: &Args) -> Exit {
     };
     if args.test_config {
         return test(args, &config);
+    }
+    if let Some(ask) = &args.ask {
+        return operator::answer(&config, ask);
     }
     // Not earlier: the configuration may be an inherited descriptor, as in `-c <(…)`.
     process::clean_up_inheritance();
@@ -61,7 +68,8 @@ fn test(args: &Args, config: &Config) -> Exit {
     let checks = counted(config.checks.len(), "check");
     let actions = counted(config.actions.len(), "action");
     let file = args.config.display();
-    let _ = writeln!(io::stdout(), "{file}: good: {checks}, {actions}");
+    let times = timing::lines(config);
+    let _ = writeln!(io::stdout(), "{file}: good: {checks}, {actions}\n{times}");
     Exit::Good
 }
 
@@ -121,6 +129,7 @@ fn go_to(mode: Mode) -> anyhow::Result<Side> {
 struct Prepared {
     logger: Logger,
     ledger: Ledger,
+    decision: Decision,
 }
 
 /// Opens what is written later, while errors still reach the terminal.
@@ -134,7 +143,7 @@ fn prepare(args: &Args, config: &Config, mode: Mode) -> anyhow::Result<Prepared>
     let logger = Logger::install(logfile, *loglevel, mode != Mode::Daemon)?;
     // A panic is told in the log; a check's is its failure, and the daemon goes on.
     std::panic::set_hook(Box::new(|panic| critical!("{panic}")));
-    let file = StateFile::new(statefile, &config.actions);
+    let file = StateFile::new(statefile);
     let failed = |error: io::Error| {
         let refusal = refusal(statefile, &error);
         anyhow::anyhow!("statefile {}: {refusal}", statefile.display())
@@ -144,30 +153,17 @@ fn prepare(args: &Args, config: &Config, mode: Mode) -> anyhow::Result<Prepared>
         let path = statefile.display();
         warn!("statefile {path}: not understood ({odd}); what has been applied is unknown.");
     }
-    let state = match mode {
-        Mode::Once => left,
-        // A daemon always asserts the first verdict anew.
-        Mode::Foreground | Mode::Daemon => State {
-            running: left.running,
-            ..file.unknown()
-        },
-    };
-    if !args.dry_run {
-        save_first(&file, &state).map_err(failed)?;
-    }
+    let mut ledger = Ledger::new(file, config, left, mode == Mode::Once, args.dry_run);
+    let plan = config.plan();
+    let known = ledger.known(&plan);
+    let decision = Decision::new(plan, known);
+    // Whether the state can be kept is found out before it matters.
+    ledger.save_first(&decision).map_err(failed)?;
     Ok(Prepared {
         logger,
-        ledger: Ledger::new(file, state, args.dry_run),
+        ledger,
+        decision,
     })
-}
-
-/// Whether the state can be kept is found out before it matters. A full disk alone is no reason to leave a dead service
-/// in rotation: that is told when it matters, and tried again.
-fn save_first(file: &StateFile, state: &State) -> io::Result<()> {
-    match file.save(state) {
-        Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn assemble(
@@ -179,24 +175,23 @@ fn assemble(
     prepared: Prepared,
     lock: Lock,
 ) -> anyhow::Result<Daemon> {
-    let workers = config.workers();
-    let checks: Arc<[_]> = config.checks.into();
     let (sender, events) = channel();
     process::forward_signals(signals, sender.clone())?;
-    let pool = Pool::new(workers, Arc::clone(&checks), sender.clone())?;
+    let pool = Pool::new(config.workers(), config.checks.clone(), sender.clone())?;
+    let maintenance = maintenance::path_beside(&config.general.statefile);
+    let last = prepared.ledger.maintenance().cloned();
     Ok(Daemon::new(Parts {
         mode,
         dry_run: args.dry_run,
-        checks,
-        actions: config.actions,
-        interval: config.general.interval,
-        action_timeout: config.general.action_timeout,
-        environment,
+        path: args.config.clone(),
+        decision: prepared.decision,
         pool,
+        runner: Runner::new(&config, environment, sender, args.dry_run),
         ledger: prepared.ledger,
+        watch: Watch::new(maintenance, last),
         lock,
         logger: prepared.logger,
-        sender,
         events,
+        config,
     }))
 }

@@ -1,58 +1,200 @@
-//! The state file: what one run leaves for the next.
+//! The state file: what one run leaves for the next, and for whoever asks.
 //!
 //! It is replaced atomically, and an action is marked unknown in it *before* its command starts. It need not be synced
 //! to disk: it is void after a reboot, and all that survives without one survives in the page cache.
 
-use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Moment;
 use crate::config::Action;
-use crate::converge::Place;
+use crate::converge::{Applied, Place};
 use crate::file;
-use crate::health::Health;
+use crate::group;
+use crate::health::{Health, Track};
+use crate::maintenance::Maintenance;
 
 /// The form of the file; another one is not understood.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
-/// A state file is a few hundred bytes per action; what is larger is something else.
-const LARGEST: u64 = 16 * 1024 * 1024;
+/// A state file is a few hundred bytes per check and action; what is larger is something else.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// The variable by which a command that outlived its heartbeat is known again.
 pub const RUN: &str = "HEARTBEAT_RUN";
 
-/// What is carried from run to run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Everything that is known, in the order of the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// The last verdict.
-    pub health: Health,
-    /// The verdict before it.
-    pub previous: Health,
-    /// What has been applied, by action.
-    pub applied: Vec<Option<Place>>,
+    /// Who has written it.
+    pub writer: Writer,
+    /// When.
+    pub written: Moment,
+    /// Later than this it says nothing about the present.
+    pub valid_until: Moment,
+    /// How often the configuration has been read since the start, the last time with success.
+    pub generation: u64,
+    /// When that was.
+    pub loaded: Moment,
+    /// Why a newer configuration is not in force.
+    pub refused: Option<Refused>,
+    /// The verdict on the system.
+    pub system: Judged,
+    /// What the operator has said, in force or not.
+    pub maintenance: Option<Maintenance>,
+    /// What is wrong with the maintenance file.
+    pub damage: Option<String>,
+    /// What the guard has said last.
+    pub guard: Option<Ran>,
     /// The run of a command that had begun when this was written: the value of [`RUN`] in its environment.
     pub running: Option<String>,
+    /// The checks.
+    pub checks: Vec<CheckState>,
+    /// The actions.
+    pub actions: Vec<ActionState>,
 }
 
 /// The file's content.
-#[derive(Serialize, Deserialize)]
-struct Stored {
+#[derive(Serialize)]
+struct Stored<'a> {
     heartbeat: u32,
-    boot: String,
-    health: Health,
-    previous: Health,
-    running: Option<String>,
-    actions: BTreeMap<String, StoredAction>,
+    boot: &'a str,
+    #[serde(flatten)]
+    state: &'a State,
 }
 
-#[derive(Serialize, Deserialize)]
-struct StoredAction {
-    applied: Option<Place>,
-    commands: String,
+/// What says whether the rest can be understood, and believed.
+#[derive(Deserialize)]
+struct Head {
+    heartbeat: u32,
+    #[serde(default)]
+    boot: String,
+}
+
+/// A process that is no other one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer {
+    /// Its number.
+    pub pid: i32,
+    /// When it began, in clock ticks since boot: `proc(5)`, `/proc/pid/stat`.
+    pub begun: u64,
+    /// It runs one round and ends.
+    pub is_once: bool,
+}
+
+impl Writer {
+    /// This process.
+    #[must_use]
+    pub fn this(is_once: bool) -> Self {
+        let pid = i32::try_from(std::process::id()).unwrap_or_default();
+        Self {
+            pid,
+            begun: group::begun(pid).unwrap_or_default(),
+            is_once,
+        }
+    }
+
+    /// Whether it still runs.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        group::begun(self.pid) == Some(self.begun)
+    }
+}
+
+/// A configuration that was refused at a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// When.
+    pub at: Moment,
+    /// The first problems, one a line.
+    pub why: String,
+}
+
+/// A verdict, the one before it, and since when it is what it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The newest.
+    pub health: Health,
+    /// The one before it.
+    pub previous: Health,
+    /// Since when.
+    pub since: Moment,
+}
+
+/// A check.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckState {
+    /// Its section's name.
+    pub name: String,
+    /// Tells whether it is still the same probe.
+    pub probe: String,
+    /// `tcp`, `http`, …
+    pub kind: String,
+    /// `localhost:80`
+    pub endpoint: String,
+    /// Passes that make it up.
+    pub rise: u32,
+    /// Failures that make it down.
+    pub fall: u32,
+    /// What is known of it.
+    pub track: Track,
+    /// Since when it stands as it does.
+    pub since: Moment,
+    /// Its last result.
+    pub last: Option<Answered>,
+}
+
+/// A check's result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// When.
+    pub at: Moment,
+    /// In microseconds.
+    pub took: u64,
+    /// Phase and reason, if it failed.
+    pub failure: Option<(String, String)>,
+}
+
+/// An action.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionState {
+    /// Its key.
+    pub name: String,
+    /// Tells whether its commands are still those that were applied.
+    pub commands: String,
+    /// What has been applied.
+    pub applied: Option<Applied>,
+    /// Where it is to be.
+    pub wanted: Option<Place>,
+    /// The verdict that it follows.
+    pub verdict: Judged,
+    /// How often its command has been begun since another place is wanted.
+    pub tries: u32,
+    /// The guard keeps it from being demoted.
+    pub is_held: bool,
+    /// Its last command.
+    pub last: Option<Ran>,
+}
+
+/// A command that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// `promotion`, `demotion` or `guard`.
+    pub what: String,
+    /// When it ended.
+    pub at: Moment,
+    /// In microseconds.
+    pub took: u64,
+    /// `exit status 0`
+    pub status: String,
+    /// It has done what it is for.
+    pub worked: bool,
+    /// The end of what it wrote.
+    pub output: String,
 }
 
 /// Where the state is kept.
@@ -60,72 +202,56 @@ struct StoredAction {
 pub struct StateFile {
     path: PathBuf,
     boot: String,
-    /// Names and fingerprints of the actions, in their order.
-    actions: Vec<(String, String)>,
 }
 
 impl StateFile {
-    /// The state of these actions at `path`. Nothing is read or written yet.
+    /// The state at `path`. Nothing is read or written yet.
     #[must_use]
-    pub fn new(path: &Path, actions: &[Action]) -> Self {
+    pub fn new(path: &Path) -> Self {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let named = |action: &Action| (action.name.clone(), fingerprint(action));
         Self {
             path: path.to_owned(),
             boot: boot.trim().to_owned(),
-            actions: actions.iter().map(named).collect(),
         }
     }
 
-    /// A state in which nothing is known.
+    /// Where it is.
     #[must_use]
-    pub fn unknown(&self) -> State {
-        State {
-            applied: vec![None; self.actions.len()],
-            ..State::default()
-        }
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
-    /// What the last run has left, and what is odd about it. A file that is not there is not odd.
+    /// What the last run has left, and what is odd about it. Neither a file that is not there nor one of another boot,
+    /// which says nothing any more, is odd.
     ///
     /// # Errors
     /// The file is there and cannot be read: neither could it be replaced.
-    pub fn load(&self) -> io::Result<(State, Option<String>)> {
+    pub fn load(&self) -> io::Result<(Option<State>, Option<String>)> {
         let file = match file::open(&self.path, OpenOptions::new().read(true), false) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok((self.unknown(), None));
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((None, None)),
             Err(error) => return Err(error),
         };
         let mut bytes = Vec::new();
         file.take(LARGEST).read_to_end(&mut bytes)?;
-        match serde_json::from_slice::<Stored>(&bytes) {
-            Ok(stored) if stored.heartbeat == FORM => Ok((self.valid(stored), None)),
-            Ok(stored) => Ok((
-                self.unknown(),
-                Some(format!("form {}, not {FORM}", stored.heartbeat)),
-            )),
-            Err(_) if bytes.is_empty() => Ok((self.unknown(), Some("it is empty".to_owned()))),
-            Err(error) => Ok((self.unknown(), Some(error.to_string()))),
-        }
+        Ok(match self.understand(&bytes) {
+            Ok(state) => (state, None),
+            Err(how) => (None, Some(how)),
+        })
     }
 
-    /// What of a stored state still holds: nothing after a reboot, no action whose commands are others now.
-    fn valid(&self, mut stored: Stored) -> State {
-        if stored.boot != self.boot || self.boot.is_empty() {
-            return self.unknown();
+    fn understand(&self, bytes: &[u8]) -> Result<Option<State>, String> {
+        if bytes.is_empty() {
+            return Err("it is empty".to_owned());
         }
-        let mut applied = |(name, commands): &(String, String)| {
-            let action = stored.actions.remove(name)?;
-            action.applied.filter(|_| action.commands == *commands)
-        };
-        State {
-            applied: self.actions.iter().map(&mut applied).collect(),
-            health: stored.health,
-            previous: stored.previous,
-            running: stored.running,
+        let odd = |error: serde_json::Error| error.to_string();
+        let head: Head = serde_json::from_slice(bytes).map_err(odd)?;
+        if head.heartbeat != FORM {
+            return Err(format!("form {}, not {FORM}", head.heartbeat));
         }
+        let state = serde_json::from_slice(bytes).map_err(odd)?;
+        let is_of_this_boot = head.boot == self.boot && !self.boot.is_empty();
+        Ok(is_of_this_boot.then_some(state))
     }
 
     /// Replaces the file.
@@ -135,34 +261,12 @@ impl StateFile {
     pub fn save(&self, state: &State) -> io::Result<()> {
         let stored = Stored {
             heartbeat: FORM,
-            boot: self.boot.clone(),
-            health: state.health,
-            previous: state.previous,
-            running: state.running.clone(),
-            actions: self.stored_actions(&state.applied),
+            boot: &self.boot,
+            state,
         };
-        let mut text = serde_json::to_vec_pretty(&stored)?;
+        let mut text = serde_json::to_vec(&stored)?;
         text.push(b'\n');
-        let new = self.new_path();
-        let result = write_new(&new, &text).and_then(|()| fs::rename(&new, &self.path));
-        if result.is_err() {
-            // A torn one is of no use, and takes room on a disk that may be full.
-            let _ = fs::remove_file(&new);
-        }
-        result
-    }
-
-    fn stored_actions(&self, applied: &[Option<Place>]) -> BTreeMap<String, StoredAction> {
-        let with_place = self.actions.iter().zip(applied);
-        let stored = with_place.map(|((name, commands), applied)| {
-            let commands = commands.clone();
-            let action = StoredAction {
-                applied: *applied,
-                commands,
-            };
-            (name.clone(), action)
-        });
-        stored.collect()
+        file::replace(&self.path, &text)
     }
 
     /// Removes the file, or empties it where its folder does not let us: either makes everything unknown, and a full disk
@@ -178,26 +282,11 @@ impl StateFile {
             _ => Ok(()),
         }
     }
-
-    fn new_path(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".new");
-        name.into()
-    }
 }
 
-/// Writes a file that was not there before, so that neither a link nor a file of others is written to.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = file::open(path, OpenOptions::new().write(true).create_new(true), false)?;
-    file.write_all(bytes)
-}
-
-/// Tells whether commands have changed, without showing what may be secret in them.
-fn fingerprint(action: &Action) -> String {
+/// Tells whether an action's commands have changed, without showing what may be secret in them.
+#[must_use]
+pub fn fingerprint(action: &Action) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     for command in [&action.promotion, &action.demotion] {
         context.update(&(command.len() as u64).to_le_bytes());
@@ -206,89 +295,4 @@ fn fingerprint(action: &Action) -> String {
     let hash = context.finish();
     let half = hash.as_ref().first_chunk().copied().unwrap_or_default();
     format!("{:032x}", u128::from_be_bytes(half))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tempfile::TempDir;
-
-    fn action(name: &str, promotion: &str) -> Action {
-        Action {
-            name: name.to_owned(),
-            promotion: promotion.to_owned(),
-            demotion: "off".to_owned(),
-            demotion_rank: 0,
-        }
-    }
-
-    fn folder() -> (TempDir, PathBuf) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("state");
-        (folder, path)
-    }
-
-    fn known() -> State {
-        State {
-            health: Health::Healthy,
-            previous: Health::Unhealthy,
-            applied: vec![Some(Place::Promoted), Some(Place::Demoted)],
-            running: Some("1-2".to_owned()),
-        }
-    }
-
-    #[test]
-    fn what_is_saved_is_loaded() {
-        let (_folder, path) = folder();
-        let file = StateFile::new(&path, &[action("a", "on"), action("b", "on")]);
-        assert_eq!(file.load().expect("absent"), (file.unknown(), None));
-        file.save(&known()).expect("saved");
-        assert_eq!(file.load().expect("there"), (known(), None));
-        file.forget().expect("removed");
-        assert_eq!(file.load().expect("absent"), (file.unknown(), None));
-    }
-
-    #[test]
-    fn an_action_with_other_commands_is_unknown() {
-        let (_folder, path) = folder();
-        let before = StateFile::new(&path, &[action("a", "on"), action("b", "on")]);
-        before.save(&known()).expect("saved");
-        let after = StateFile::new(
-            &path,
-            &[action("b", "on"), action("a", "other"), action("c", "on")],
-        );
-        let (state, warning) = after.load().expect("there");
-        assert_eq!(state.applied, [Some(Place::Demoted), None, None]);
-        assert_eq!((state.health, warning), (Health::Healthy, None));
-    }
-
-    #[test]
-    fn after_a_reboot_nothing_is_known() {
-        let (_folder, path) = folder();
-        let mut file = StateFile::new(&path, &[action("a", "on"), action("b", "on")]);
-        file.save(&known()).expect("saved");
-        file.boot = "another".to_owned();
-        assert_eq!(file.load().expect("there"), (file.unknown(), None));
-    }
-
-    #[test]
-    fn damaged_empty_and_foreign_files_are_unknown_with_a_word() {
-        let (_folder, path) = folder();
-        let file = StateFile::new(&path, &[action("a", "on")]);
-        file.save(&file.unknown()).expect("saved");
-        let whole = fs::read(&path).expect("there");
-        for bytes in [
-            &whole[..whole.len() / 2],
-            b"",
-            b"{}",
-            b"[1]",
-            b"\x00\xff",
-            br#"{"heartbeat":9}"#,
-        ] {
-            fs::write(&path, bytes).expect("written");
-            let (state, warning) = file.load().expect("readable");
-            assert_eq!(state, file.unknown());
-            assert!(warning.is_some(), "{}", String::from_utf8_lossy(bytes));
-        }
-    }
 }

@@ -11,10 +11,13 @@ pub mod tcp;
 pub mod tls;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use crate::health::Thresholds;
 use crate::settings::{self, Settings};
 
 use resolve::Host;
@@ -23,7 +26,9 @@ use resolve::Host;
 pub const KINDS: &[&Kind] = &[&tcp::TCP, &http::HTTP, &http::HTTPS];
 
 /// The keys that every kind has.
-const COMMON_KEYS: [&str; 5] = ["action", "hostname", "port", "timeout", "type"];
+const COMMON_KEYS: [&str; 7] = [
+    "action", "fall", "hostname", "port", "rise", "timeout", "type",
+];
 
 /// Longest reason that is kept, in characters: a peer may send megabytes.
 const LONGEST_REASON: usize = 300;
@@ -76,8 +81,12 @@ pub struct Check {
     pub target: Target,
     /// The whole check must be over after this long.
     pub timeout: Duration,
-    /// The action it names, in lower case.
-    pub action: String,
+    /// When its standing changes.
+    pub thresholds: Thresholds,
+    /// The actions it names, in lower case. At least one.
+    pub actions: Vec<String>,
+    /// Tells whether it is still the same probe after the file has been read again.
+    pub identity: String,
     probe: Box<dyn Probe>,
 }
 
@@ -88,7 +97,11 @@ impl Check {
         let host = settings.or("hostname", Host::default(), Host::parse);
         let timeout = Duration::from_secs(5);
         let timeout = settings.or("timeout", timeout, settings::duration);
-        let action = read_action(settings);
+        let thresholds = Thresholds {
+            rise: settings.or("rise", 1, settings::results),
+            fall: settings.or("fall", 1, settings::results),
+        };
+        let actions = read_actions(settings);
         let port = read_port(settings, kind);
         // A wrong port is noted; the kind's own keys are read all the same, so that they are judged too.
         let target = Target {
@@ -100,9 +113,11 @@ impl Check {
         Some(Self {
             name: settings.section().to_owned(),
             kind: kind?.name,
+            identity: identity(settings, kind?, &target),
             target,
             timeout,
-            action: action?,
+            thresholds,
+            actions: actions?,
             probe: probe?,
         })
     }
@@ -158,20 +173,43 @@ fn read_port(settings: &mut Settings, kind: Option<&Kind>) -> Option<u16> {
     kind.default_port
 }
 
-fn read_action(settings: &mut Settings) -> Option<String> {
+/// The actions that a check names, in lower case.
+#[must_use]
+pub fn action_names(settings: &Settings) -> Vec<String> {
     let text = settings
         .value("action")
         .map(|value| value.text.to_lowercase());
-    match text {
-        Some(name) if !name.is_empty() => Some(name),
-        _ => {
-            settings.note(
-                "action",
-                "missing; name a key of [promotions] and [demotions]",
-            );
-            None
-        }
+    let text = text.unwrap_or_default();
+    text.split(',').map(|name| name.trim().to_owned()).collect()
+}
+
+fn read_actions(settings: &mut Settings) -> Option<Vec<String>> {
+    let names = action_names(settings);
+    let distinct: BTreeSet<&String> = names.iter().collect();
+    let wrong = if names.iter().all(String::is_empty) {
+        "missing; name a key of [promotions] and [demotions]"
+    } else if names.iter().any(String::is_empty) {
+        "a name is missing beside a comma"
+    } else if distinct.len() < names.len() {
+        "names an action twice"
+    } else {
+        return Some(names);
+    };
+    settings.note("action", wrong);
+    None
+}
+
+/// What makes a probe the same one: where it goes, and what its kind asks for.
+fn identity(settings: &Settings, kind: &Kind, target: &Target) -> String {
+    let mut hasher = DefaultHasher::new();
+    (kind.name, target.to_string()).hash(&mut hasher);
+    for key in kind.keys {
+        settings
+            .value(key)
+            .map(|value| &value.text)
+            .hash(&mut hasher);
     }
+    format!("{:016x}", hasher.finish())
 }
 
 /// What a check was doing when it failed.
@@ -242,8 +280,10 @@ impl std::error::Error for Failure {}
 /// One execution of a check.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Which check, by its place in the configuration.
+    /// Which check, by its place in the configuration that it was begun with.
     pub check: usize,
+    /// The pool's era that it was begun in.
+    pub era: u64,
     /// Up, or why not.
     pub result: Result<(), Failure>,
     /// How long it took.
@@ -302,7 +342,9 @@ mod tests {
                 port: 1,
             },
             timeout: Duration::from_secs(1),
-            action: "x".to_owned(),
+            thresholds: Thresholds::default(),
+            actions: vec!["x".to_owned()],
+            identity: String::new(),
             probe: Box::new(Panics),
         };
         let failure = check.run().expect_err("a panic is a failure");

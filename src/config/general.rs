@@ -6,21 +6,27 @@ use std::time::Duration;
 use super::ini::{Document, Section};
 use super::interpolate::{self, DEFAULT};
 use super::sections::sections;
-use super::{General, LogLevel, LogTarget};
+use super::{General, LogLevel, LogTarget, OnExit, Scope};
+use crate::schedule::Pace;
 use crate::settings::{self, Problem, Settings};
 
 /// The section's name.
 pub const GENERAL: &str = "general";
 
 /// The keys of `[general]`.
-pub const GENERAL_KEYS: [&str; 10] = [
+pub const GENERAL_KEYS: [&str; 15] = [
     "action_timeout",
     "daemonize",
+    "demotion_guard",
+    "fast_interval",
     "group",
     "interval",
     "logfile",
     "loglevel",
+    "on_exit",
     "pidfile",
+    "reassert",
+    "scope",
     "statefile",
     "threads",
     "user",
@@ -39,6 +45,11 @@ pub fn read(path: &Path, document: &Document, problems: &mut Vec<Problem>) -> Op
     let values = interpolate::resolve(section, &defaults, problems);
     let mut settings = Settings::new(GENERAL, section.line, values);
     let general = read_general(&mut settings);
+    if general.pace.fast > general.pace.interval {
+        let interval = settings::seconds(general.pace.interval);
+        let text = format!("longer than the interval of {interval}; it is the pace while in doubt");
+        settings.note("fast_interval", text);
+    }
     same_files(path, &general, &mut settings);
     if general.daemonize && general.logfile == LogTarget::Stderr {
         settings.note(
@@ -60,6 +71,7 @@ fn read_general(settings: &mut Settings) -> General {
         _ => file(text).map(LogTarget::File),
     };
     let minute = Duration::from_secs(60);
+    let interval = settings.or("interval", minute, settings::duration);
     General {
         user: settings.or("user", None, |text| account(text, "user")),
         group: settings.or("group", None, |text| account(text, "group")),
@@ -69,8 +81,15 @@ fn read_general(settings: &mut Settings) -> General {
         statefile: settings.or("statefile", "heartbeat.state".into(), file),
         threads: settings.optional("threads", settings::threads),
         daemonize: settings.or("daemonize", false, settings::yes_no),
-        interval: settings.or("interval", minute, settings::duration),
+        pace: Pace {
+            interval,
+            fast: settings.or("fast_interval", interval, settings::duration),
+        },
         action_timeout: settings.or("action_timeout", minute, settings::duration),
+        scope: settings.or("scope", Scope::System, scope),
+        on_exit: settings.or("on_exit", OnExit::Keep, on_exit),
+        reassert: settings.or("reassert", None, reassert),
+        demotion_guard: settings.or("demotion_guard", None, guard),
     }
 }
 
@@ -83,6 +102,38 @@ fn account(text: &str, what: &str) -> Result<Option<String>, String> {
     } else {
         Ok(Some(text.to_owned()))
     }
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "system" => Ok(Scope::System),
+        "action" => Ok(Scope::Action),
+        _ => Err("is not a scope (system, action)".to_owned()),
+    }
+}
+
+fn on_exit(text: &str) -> Result<OnExit, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "keep" => Ok(OnExit::Keep),
+        "demote" => Ok(OnExit::Demote),
+        _ => Err("is not what to do on exit (keep, demote)".to_owned()),
+    }
+}
+
+fn reassert(text: &str) -> Result<Option<Duration>, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "off" | "none" | "no" => Ok(None),
+        _ => settings::duration(text)
+            .map(Some)
+            .map_err(|wrong| format!("{wrong}, or off")),
+    }
+}
+
+fn guard(text: &str) -> Result<Option<String>, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    super::sections::command(text).map(|()| Some(text.to_owned()))
 }
 
 fn level(text: &str) -> Result<LogLevel, String> {
@@ -106,7 +157,11 @@ fn same_files(config: &Path, general: &General, settings: &mut Settings) {
     };
     let files = [
         ("logfile", log, [".1", ".2", ".3", ".4"].as_slice()),
-        ("statefile", Some(general.statefile.as_path()), &[".new"]),
+        (
+            "statefile",
+            Some(general.statefile.as_path()),
+            &[".new", ".maintenance", ".maintenance.new"],
+        ),
         ("pidfile", Some(general.pidfile.as_path()), &[]),
     ];
     for (key, path, endings) in files {

@@ -26,6 +26,15 @@ pub struct Section {
     pub entries: Vec<Entry>,
 }
 
+/// Keys whose values are commands, in whatever section they stand.
+const COMMAND_KEYS: [&str; 1] = ["demotion_guard"];
+
+/// Whether the value of a key, in lower case, is a command, which reaches the shell byte for byte.
+#[must_use]
+pub fn is_command_key(key: &str) -> bool {
+    COMMAND_KEYS.contains(&key)
+}
+
 impl Section {
     /// Whether its values are commands, which reach the shell byte for byte.
     #[must_use]
@@ -122,10 +131,11 @@ impl Scan {
             Open::Value(of) | Open::Unreadable(of) => !trimmed.is_empty() && indent > of,
             Open::Nothing => false,
         };
-        if self.is_comment(trimmed, continues) {
+        let in_command = self.in_command(trimmed, continues);
+        if is_comment(trimmed, continues && in_command) {
             return;
         }
-        let content = if self.in_commands() {
+        let content = if in_command {
             trimmed
         } else {
             without_inline_comment(raw)
@@ -143,19 +153,17 @@ impl Scan {
         }
     }
 
-    /// A line that begins with `#` or `;`. Inside a command two of them belong to the shell: `#` lines, which it
-    /// passes over itself or finds in a here-document, and the `;;` of a case.
-    fn is_comment(&self, trimmed: &str, continues: bool) -> bool {
-        let shells_own = continues && self.in_commands();
-        if shells_own && (trimmed.starts_with('#') || trimmed.starts_with(";;")) {
-            return false;
-        }
-        trimmed.starts_with(['#', ';'])
-    }
-
-    fn in_commands(&self) -> bool {
+    /// Whether a line is a command, or continues one.
+    fn in_command(&self, line: &str, continues: bool) -> bool {
         let last = self.document.sections.last();
-        self.home == Home::Section && last.is_some_and(Section::holds_commands)
+        let Some(section) = last.filter(|_| self.home == Home::Section) else {
+            return false;
+        };
+        let key = match section.entries.last().filter(|_| continues) {
+            Some(entry) => entry.key.clone(),
+            None => key_of(line).unwrap_or_default(),
+        };
+        section.holds_commands() || is_command_key(&key)
     }
 
     fn header(&mut self, number: usize, indent: usize, line: &str) {
@@ -187,8 +195,8 @@ impl Scan {
     }
 
     fn key(&mut self, number: usize, indent: usize, content: &str) {
-        let parts = content.split_once(['=', ':']);
-        let Some((key, value)) = parts.filter(|(key, _)| !key.trim().is_empty()) else {
+        let value = content.split_once(['=', ':']).map(|(_, value)| value);
+        let Some((key, value)) = key_of(content).zip(value) else {
             let text = format!(
                 "{} is neither a [section], nor key = value, nor a comment",
                 quote(content)
@@ -197,7 +205,7 @@ impl Scan {
             return;
         };
         let entry = Entry {
-            key: key.trim().to_lowercase(),
+            key,
             value: value.trim().to_owned(),
             line: number,
         };
@@ -253,6 +261,22 @@ impl Scan {
     fn open_entry(&mut self) -> Option<&mut Entry> {
         self.document.sections.last_mut()?.entries.last_mut()
     }
+}
+
+/// The key of a line, in lower case.
+fn key_of(line: &str) -> Option<String> {
+    let (key, _) = line.split_once(['=', ':'])?;
+    let key = key.trim().to_lowercase();
+    (!key.is_empty()).then_some(key)
+}
+
+/// A line that begins with `#` or `;`. Inside a command two of them belong to the shell: `#` lines, which it passes
+/// over itself or finds in a here-document, and the `;;` of a case.
+fn is_comment(trimmed: &str, continues_command: bool) -> bool {
+    if continues_command && (trimmed.starts_with('#') || trimmed.starts_with(";;")) {
+        return false;
+    }
+    trimmed.starts_with(['#', ';'])
 }
 
 /// The line without a comment that begins with a blank and `;`, and without the blanks around it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ini::{Document, Section};
+use super::ini::{Document, Section, is_command_key};
 use crate::settings::{Problem, Value, quote};
 
 /// How deep values may use values: `ConfigParser`'s own limit.
@@ -24,7 +24,10 @@ pub fn names_used(document: &Document) -> BTreeSet<String> {
         .sections
         .iter()
         .flat_map(|section| &section.entries);
-    entries.flat_map(|entry| references(&entry.value)).collect()
+    entries
+        .filter(|entry| !is_command_key(&entry.key))
+        .flat_map(|entry| references(&entry.value))
+        .collect()
 }
 
 /// The names that a text asks for by `%(name)s`, in lower case.
@@ -54,7 +57,7 @@ fn split_reference(text: &str) -> Option<(&str, String, &str)> {
     None
 }
 
-/// A section's own keys and behind them those of `defaults`, every `%(name)s` replaced.
+/// A section's own keys and behind them those of `defaults`, every `%(name)s` replaced but in commands.
 /// A value that cannot be replaced is a problem, and stays out.
 pub fn resolve(
     section: &Section,
@@ -64,6 +67,10 @@ pub fn resolve(
     let raw = raw_values(section, defaults);
     let mut ready = BTreeMap::new();
     for (key, value) in &raw {
+        if is_command_key(key) {
+            ready.insert(key.clone(), value.clone());
+            continue;
+        }
         match expand(&value.text, &raw, 0, &mut MOST_USES.clone()) {
             Ok(text) => {
                 let value = Value {

@@ -8,13 +8,17 @@ pub mod interpolate;
 mod sections;
 mod source;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::Check;
-use crate::converge::Place;
+use crate::converge::{Place, Rules};
+use crate::decision::Plan;
+use crate::health::SYSTEM;
+use crate::schedule::Pace;
 use crate::settings::Problem;
 
 /// Every key that a configuration may have, but for the names of actions.
@@ -34,7 +38,7 @@ pub struct Config {
     /// The actions that some check names, in the order of `[promotions]`.
     pub actions: Vec<Action>,
     /// The checks in the order of the file. At least one.
-    pub checks: Vec<Check>,
+    pub checks: Arc<[Check]>,
     /// Legal but unwise, one line each, with file and line.
     pub warnings: Vec<String>,
 }
@@ -59,9 +63,60 @@ pub struct General {
     /// Detach without `-d`.
     pub daemonize: bool,
     /// From the start of one round to the start of the next.
-    pub interval: Duration,
+    pub pace: Pace,
     /// A command that runs longer is killed, and has failed.
     pub action_timeout: Duration,
+    /// Which checks an action follows.
+    pub scope: Scope,
+    /// What is done on SIGTERM and SIGINT.
+    pub on_exit: OnExit,
+    /// An action that was applied this long ago is applied again.
+    pub reassert: Option<Duration>,
+    /// Asked before demotions are run; goes to `/bin/sh -c`.
+    pub demotion_guard: Option<String>,
+}
+
+impl General {
+    /// Every key with a text that differs where its value does.
+    #[must_use]
+    pub fn shown(&self) -> [(&'static str, String); general::GENERAL_KEYS.len()] {
+        let text = |value: &dyn fmt::Debug| format!("{value:?}");
+        [
+            ("action_timeout", text(&self.action_timeout)),
+            ("daemonize", text(&self.daemonize)),
+            ("demotion_guard", text(&self.demotion_guard)),
+            ("fast_interval", text(&self.pace.fast)),
+            ("group", text(&self.group)),
+            ("interval", text(&self.pace.interval)),
+            ("logfile", text(&self.logfile)),
+            ("loglevel", text(&self.loglevel)),
+            ("on_exit", text(&self.on_exit)),
+            ("pidfile", text(&self.pidfile)),
+            ("reassert", text(&self.reassert)),
+            ("scope", text(&self.scope)),
+            ("statefile", text(&self.statefile)),
+            ("threads", text(&self.threads)),
+            ("user", text(&self.user)),
+        ]
+    }
+}
+
+/// Which checks an action follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    System,
+    /// Those that name it.
+    Action,
+}
+
+/// What becomes of the node when heartbeat is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnExit {
+    /// It stays where it is.
+    Keep,
+    /// It is taken out of rotation.
+    Demote,
 }
 
 /// Where the log goes.
@@ -168,10 +223,54 @@ impl Config {
             Some(draft) if problems.is_empty() => Ok(Self {
                 general: draft.general,
                 actions: draft.actions,
-                checks: draft.checks,
+                checks: draft.checks.into(),
                 warnings: lines(draft.warnings, "warning: "),
             }),
             _ => Err(Problems(lines(problems, ""))),
+        }
+    }
+
+    /// What there is to decide.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        let scope_of = |action: usize| match self.general.scope {
+            Scope::System => SYSTEM,
+            Scope::Action => SYSTEM + 1 + action,
+        };
+        let places: HashMap<&str, usize> = self
+            .actions
+            .iter()
+            .enumerate()
+            .map(|(place, action)| (action.name.as_str(), place))
+            .collect();
+        let scopes = |check: &Check| {
+            let actions = check
+                .actions
+                .iter()
+                .filter_map(|name| places.get(name.as_str()));
+            let scopes = actions.map(|action| scope_of(*action));
+            scopes.filter(|scope| *scope != SYSTEM).collect()
+        };
+        let actions = self.actions.iter().enumerate();
+        let actions: Vec<_> = actions
+            .map(|(place, action)| (scope_of(place), action.demotion_rank))
+            .collect();
+        Plan {
+            checks: self
+                .checks
+                .iter()
+                .map(|check| (check.thresholds, scopes(check)))
+                .collect(),
+            scopes: actions
+                .iter()
+                .map(|(scope, _)| scope + 1)
+                .max()
+                .unwrap_or(SYSTEM + 1),
+            actions,
+            rules: Rules {
+                is_guarded: self.general.demotion_guard.is_some(),
+                reassert: self.general.reassert,
+            },
         }
     }
 

@@ -42,7 +42,7 @@ pub fn judge(path: &Path, text: &str) -> (Option<Draft>, Vec<Problem>) {
     };
     warnings.extend(unused_actions(&document, &checks));
     warnings.extend(long_timeouts(&document, &general, &checks));
-    let used: BTreeSet<&str> = checks.iter().map(|check| check.action.as_str()).collect();
+    let used = used_actions(&checks);
     actions.retain(|action| used.contains(action.name.as_str()));
     let draft = Draft {
         general,
@@ -140,7 +140,11 @@ fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
     promotions.iter().map(pair).collect()
 }
 
-fn command(value: &str) -> Result<(), String> {
+/// Whether a value can go to the shell.
+///
+/// # Errors
+/// What would be right.
+pub fn command(value: &str) -> Result<(), String> {
     if value.trim().is_empty() {
         return Err("no command (write true to do nothing)".to_owned());
     }
@@ -200,14 +204,11 @@ fn checks(
         let values = interpolate::resolve(section, &defaults, problems);
         let mut settings = Settings::new(&section.name, section.line, values);
         let check = Check::read(&mut settings);
-        if let Some(name) = settings
-            .value("action")
-            .map(|value| value.text.to_lowercase())
-            && !name.is_empty()
-            && !demotions.contains(name.as_str())
-            && !names.contains(name.as_str())
-        {
-            settings.note("action", undefined(&name, actions));
+        let is_defined = |name: &str| demotions.contains(name) || names.contains(name);
+        for name in check::action_names(&settings) {
+            if !name.is_empty() && !is_defined(&name) {
+                settings.note("action", undefined(&name, actions));
+            }
         }
         problems.extend(settings.into_problems());
         complete &= check.is_some();
@@ -234,8 +235,13 @@ fn undefined(name: &str, actions: &[Action]) -> String {
     }
 }
 
+fn used_actions(checks: &[Check]) -> BTreeSet<&str> {
+    let names = checks.iter().flat_map(|check| &check.actions);
+    names.map(String::as_str).collect()
+}
+
 fn unused_actions(document: &Document, checks: &[Check]) -> Vec<Problem> {
-    let used: BTreeSet<&str> = checks.iter().map(|check| check.action.as_str()).collect();
+    let used = used_actions(checks);
     let entries = sections(document, PROMOTIONS).flat_map(|section| &section.entries);
     entries
         .filter(|entry| !used.contains(entry.key.as_str()))
@@ -260,11 +266,11 @@ fn long_timeouts(document: &Document, general: &General, checks: &[Check]) -> Ve
         .collect();
     checks
         .iter()
-        .filter(|check| check.timeout > general.interval)
+        .filter(|check| check.timeout > general.pace.interval)
         .filter_map(|check| {
             let line = lines.get(check.name.as_str())?;
             let timeout = settings::seconds(check.timeout);
-            let interval = settings::seconds(general.interval);
+            let interval = settings::seconds(general.pace.interval);
             let text = format!(
                 "{timeout} is longer than the interval of {interval}; while the check waits, rounds pass it over"
             );

@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::Local;
 use log::{LevelFilter, Record};
@@ -17,10 +17,22 @@ use crate::settings::plain;
 /// Records with this target are CRITICAL.
 pub const CRITICAL: &str = "critical";
 
-/// The running logger, to be reopened.
+/// The running logger, to be reopened and changed.
 #[derive(Debug, Clone)]
 pub struct Logger {
-    file: Option<Arc<Mutex<LogFile>>>,
+    sink: Arc<Mutex<Sink>>,
+    /// CRITICAL is no level of the log crate: it is what is left when everything else is not wanted.
+    is_critical_only: Arc<AtomicBool>,
+    on_terminal: bool,
+}
+
+/// Where lines go.
+#[derive(Debug)]
+pub struct Sink {
+    file: Option<LogFile>,
+    on_stderr: bool,
+    /// Lines that stderr did not take.
+    lost: u64,
 }
 
 impl Logger {
@@ -29,27 +41,30 @@ impl Logger {
     /// # Errors
     /// The log cannot be opened: where, and why not.
     pub fn install(target: &LogTarget, level: LogLevel, terminal: bool) -> anyhow::Result<Self> {
-        let file = match target {
-            LogTarget::File(path) => Some(Arc::new(Mutex::new(open(path)?))),
-            LogTarget::Stderr => None,
+        let on_terminal = terminal && io::stderr().is_terminal();
+        let logger = Self {
+            sink: Arc::new(Mutex::new(Sink::open(target, on_terminal)?)),
+            is_critical_only: Arc::default(),
+            on_terminal,
         };
-        let on_stderr = file.is_none() || terminal && io::stderr().is_terminal();
-        let mut dispatch = fern::Dispatch::new()
-            .level(filter(level))
+        let (sink, is_critical_only) = (
+            Arc::clone(&logger.sink),
+            Arc::clone(&logger.is_critical_only),
+        );
+        fern::Dispatch::new()
+            .level(LevelFilter::Debug)
             // The libraries' own talk repeats what a failure says, and names what it should not.
             .level_for("ureq", LevelFilter::Off)
             .level_for("ureq_proto", LevelFilter::Off)
-            .filter(move |meta| level < LogLevel::Critical || meta.target() == CRITICAL);
-        if let Some(file) = file.clone() {
-            dispatch = dispatch.chain(fern::Output::call(move |record| to_file(&file, record)));
-        }
-        if on_stderr {
-            let lost = AtomicU64::new(0);
-            let show = move |record: &Record| to_stderr(&line(record), &lost);
-            dispatch = dispatch.chain(fern::Output::call(show));
-        }
-        dispatch.apply()?;
-        Ok(Self { file })
+            .filter(move |meta| {
+                !is_critical_only.load(Ordering::Relaxed) || meta.target() == CRITICAL
+            })
+            .chain(fern::Output::call(move |record| {
+                locked(&sink).write(record);
+            }))
+            .apply()?;
+        logger.set_level(level);
+        Ok(logger)
     }
 
     /// Opens the log file again, as after it has been moved away.
@@ -57,9 +72,59 @@ impl Logger {
     /// # Errors
     /// The old file goes on.
     pub fn reopen(&self) -> io::Result<()> {
-        match &self.file {
-            Some(file) => file.lock().unwrap_or_else(PoisonError::into_inner).reopen(),
+        match &mut locked(&self.sink).file {
+            Some(file) => file.reopen(),
             None => Ok(()),
+        }
+    }
+
+    /// Opens another place.
+    ///
+    /// # Errors
+    /// It cannot be opened: where, and why not.
+    pub fn open(&self, target: &LogTarget) -> anyhow::Result<Sink> {
+        Sink::open(target, self.on_terminal)
+    }
+
+    /// Lines go there from here on.
+    pub fn move_to(&self, sink: Sink) {
+        *locked(&self.sink) = sink;
+    }
+
+    /// Another least level from here on.
+    pub fn set_level(&self, level: LogLevel) {
+        let is_critical_only = level == LogLevel::Critical;
+        self.is_critical_only
+            .store(is_critical_only, Ordering::Relaxed);
+        log::set_max_level(filter(level));
+    }
+}
+
+/// A panic in the middle of a line leaves nothing that the next one minds.
+fn locked(sink: &Mutex<Sink>) -> MutexGuard<'_, Sink> {
+    sink.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sink {
+    fn open(target: &LogTarget, on_terminal: bool) -> anyhow::Result<Self> {
+        let file = match target {
+            LogTarget::File(path) => Some(open(path)?),
+            LogTarget::Stderr => None,
+        };
+        Ok(Self {
+            on_stderr: file.is_none() || on_terminal,
+            file,
+            lost: 0,
+        })
+    }
+
+    fn write(&mut self, record: &Record) {
+        let line = line(record);
+        if let Some(file) = &mut self.file {
+            file.write(&line, lost_lines);
+        }
+        if self.on_stderr {
+            to_stderr(&line, &mut self.lost);
         }
     }
 }
@@ -80,12 +145,6 @@ fn filter(level: LogLevel) -> LevelFilter {
     }
 }
 
-fn to_file(file: &Mutex<LogFile>, record: &Record) {
-    file.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .write(&line(record), lost_lines);
-}
-
 fn lost_lines(lost: u64) -> String {
     let lines = if lost == 1 { "line" } else { "lines" };
     let text = format!("{lost} {lines} of the log could not be written.");
@@ -94,25 +153,23 @@ fn lost_lines(lost: u64) -> String {
 
 /// Writes a line if that can be done at once: a terminal that has been stopped, or a pipe that nobody reads, must not
 /// hold up the loop. fern's own output to stderr would wait, and panic when it cannot write at all.
-fn to_stderr(line: &str, lost: &AtomicU64) {
+fn to_stderr(line: &str, lost: &mut u64) {
     /// What a pipe that is ready takes without waiting: `PIPE_BUF`, pipe(7).
     const PIECE: usize = 4096;
-    let before = lost.load(Ordering::Relaxed);
-    let notice = if before > 0 {
-        lost_lines(before)
-    } else {
-        String::new()
+    let notice = match *lost {
+        0 => String::new(),
+        lost => lost_lines(lost),
     };
     for piece in [notice.as_bytes(), line.as_bytes()].concat().chunks(PIECE) {
         let stderr = io::stderr();
         let mut news = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
         let is_ready = poll(&mut news, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
         if !is_ready || io::stderr().write_all(piece).is_err() {
-            lost.fetch_add(1, Ordering::Relaxed);
+            *lost += 1;
             return;
         }
     }
-    lost.fetch_sub(before, Ordering::Relaxed);
+    *lost = 0;
 }
 
 fn line(record: &Record) -> String {

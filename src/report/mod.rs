@@ -5,6 +5,7 @@ pub mod logger;
 
 use std::collections::HashMap;
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use log::{debug, error, info, warn};
@@ -12,9 +13,10 @@ use log::{debug, error, info, warn};
 use crate::action::{Ending, Finished, Job};
 use crate::check::{Check, Failure, Outcome};
 use crate::config::Config;
-use crate::converge::{Due, Place};
+use crate::converge::Place;
 use crate::file;
 use crate::health::Health;
+use crate::maintenance::Maintenance;
 use crate::settings::bare_seconds;
 
 /// A lasting failure is recalled this often.
@@ -43,18 +45,21 @@ struct Failing {
 }
 
 impl Report {
-    /// One check has answered: ERROR when it begins to fail or fails for a new reason, INFO when it has recovered,
-    /// WARNING once an hour while it goes on failing, DEBUG otherwise.
-    pub fn outcome(&mut self, check: &Check, outcome: &Outcome) {
-        let line = || service_check(check, outcome);
-        match (&outcome.result, self.failing.get_mut(&outcome.check)) {
-            (Ok(()), None) => debug!("{}", line()),
-            (Ok(()), Some(_)) => {
-                self.failing.remove(&outcome.check);
+    /// The check at `place` has answered: ERROR when it begins to fail or fails for a new reason, INFO when it has
+    /// recovered, WARNING once an hour while it goes on failing, DEBUG otherwise. On the way to a threshold, `count` says
+    /// how far it has come, and every step is told.
+    pub fn outcome(&mut self, place: usize, check: &Check, outcome: &Outcome, count: Option<&str>) {
+        let line = || service_check(check, outcome, count);
+        match (&outcome.result, self.failing.get_mut(&place)) {
+            (Ok(()), None) if count.is_none() => debug!("{}", line()),
+            (Ok(()), _) => {
+                self.failing.remove(&place);
                 info!("{}", line());
             }
             (Err(failure), Some(known)) if known.failure == *failure => {
-                if known.recalled.elapsed() < RECALL {
+                if count.is_some() {
+                    warn!("{}", line());
+                } else if known.recalled.elapsed() < RECALL {
                     debug!("{}", line());
                 } else {
                     known.recalled = Instant::now();
@@ -64,9 +69,17 @@ impl Report {
             }
             (Err(failure), _) => {
                 error!("{}", line());
-                self.remember(outcome.check, failure.clone());
+                self.remember(place, failure.clone());
             }
         }
+    }
+
+    /// The checks have got other places; `None` for one that is gone.
+    pub fn moved(&mut self, new: impl Fn(usize) -> Option<usize>) {
+        let failing = std::mem::take(&mut self.failing).into_iter();
+        self.failing = failing
+            .filter_map(|(old, known)| Some((new(old)?, known)))
+            .collect();
     }
 
     fn remember(&mut self, check: usize, failure: Failure) {
@@ -81,10 +94,11 @@ impl Report {
     }
 }
 
-fn service_check(check: &Check, outcome: &Outcome) -> String {
+fn service_check(check: &Check, outcome: &Outcome, count: Option<&str>) -> String {
+    let count = count.map(|count| format!(" ({count})")).unwrap_or_default();
     let status = match &outcome.result {
-        Ok(()) => "Healthy".to_owned(),
-        Err(failure) => format!("Unhealthy, Reason: {failure}"),
+        Ok(()) => format!("Healthy{count}"),
+        Err(failure) => format!("Unhealthy{count}, Reason: {failure}"),
     };
     format!(
         "[Service Check] Name: {}, Endpoint: {}, Type: {}, Timeout: {}, Status: {status}, Took: {:.3}s",
@@ -116,12 +130,15 @@ pub fn round_complete(round: u64, checks: usize, failed: usize, took: Duration) 
     debug!("Round {round} complete: {checks} checks, {failed} failed, took {took:.3}s.");
 }
 
-/// The verdict has changed. `names`: the checks that caused it.
-pub fn transition(from: Health, to: Health, names: &[&str]) {
+/// The verdict has changed. `names`: the checks that caused it; `action`: the one that follows it, where that is not all.
+pub fn transition(from: Health, to: Health, names: &[&str], action: Option<&str>) {
     let names = names.join(", ");
+    let of = action
+        .map(|action| format!(" of {action}"))
+        .unwrap_or_default();
     match to {
         Health::Unhealthy => warn!(
-            "One or more critical services detected down. Running node demotion actions. \
+            "One or more critical services{of} detected down. Running node demotion actions. \
              Health: {from} -> {to}, Failed: {names}."
         ),
         Health::Healthy => {
@@ -130,11 +147,80 @@ pub fn transition(from: Health, to: Health, names: &[&str]) {
                 names => format!(", Recovered: {names}"),
             };
             info!(
-                "All critical services are up. Running healthy node promotion actions. \
+                "All critical services{of} are up. Running healthy node promotion actions. \
                  Health: {from} -> {to}{recovered}."
             );
         }
         Health::Unknown => {}
+    }
+}
+
+/// heartbeat itself did not run for so long.
+pub fn stalled(late: Duration) {
+    let late = late.as_secs_f64();
+    warn!(
+        "heartbeat was not scheduled for {late:.1}s (suspended, stopped or starved). \
+         That says nothing about the services: this round is thrown away, and a new one begins."
+    );
+}
+
+/// Maintenance has begun, changed or ended.
+pub fn maintenance(before: Option<&Maintenance>, now: Option<&Maintenance>) {
+    match (before, now) {
+        (_, Some(now)) => warn!("Maintenance: {now}."),
+        (Some(before), None) => info!("Maintenance has ended (it was {before})."),
+        (None, None) => {}
+    }
+}
+
+/// The maintenance file cannot be understood.
+pub fn damaged(path: &Path, how: &str, in_force: Option<&Maintenance>) {
+    let path = path.display();
+    let in_force = in_force.map_or_else(|| "no maintenance".to_owned(), ToString::to_string);
+    error!(
+        "The maintenance file {path} is damaged ({how}). What was in force still is: {in_force}."
+    );
+}
+
+/// A new configuration is not in force.
+pub fn refused(problems: &str) {
+    error!("The configuration is refused, and the old one stays in force:");
+    for problem in problems.lines() {
+        error!("{problem}");
+    }
+}
+
+/// A new configuration is in force.
+pub fn reloaded(generation: u64, changes: &str, warnings: &[&String]) {
+    info!("Configuration reloaded (generation {generation}). {changes}");
+    for warning in warnings {
+        warn!("{warning}");
+    }
+}
+
+/// The guard is about to be asked, or would be in a rehearsal.
+pub fn asking(job: &Job, action: Option<&str>, is_rehearsal: bool) {
+    let verb = if is_rehearsal { "Would ask" } else { "Asking" };
+    let of = action
+        .map(|action| format!(" of {action}"))
+        .unwrap_or_default();
+    info!("{verb}: {} (demotion guard{of})", shown(&job.command));
+}
+
+/// The guard has ended. `was_held`: it has held before, which is no news.
+pub fn guard(finished: &Finished, command: &str, action: Option<&str>, was_held: bool) {
+    let of = action
+        .map(|action| format!(" of {action}"))
+        .unwrap_or_default();
+    let line = ended(finished, command);
+    match finished.ending {
+        Ending::Exited(0) => info!("Demotion guard{of}: go. {line}"),
+        Ending::Exited(1) if was_held => debug!("Demotion guard{of}: still holds. {line}"),
+        Ending::Exited(1) => {
+            warn!("Demotion guard{of}: holds, and is asked again next round. {line}");
+        }
+        Ending::Interrupted => info!("Demotion guard{of}: interrupted. {line}"),
+        _ => error!("Demotion guard{of}: broken, so the demotion goes on. {line}"),
     }
 }
 
@@ -158,22 +244,11 @@ pub fn lock_restored(result: anyhow::Result<bool>) {
     }
 }
 
-/// A command is about to run.
-pub fn running(job: &Job, due: Due, action: &str) {
-    info!(
-        "Running: {} ({} of {action})",
-        shown(&job.command),
-        due.place.command()
-    );
-}
-
-/// A command is not run, as this is a rehearsal.
-pub fn would_run(job: &Job, due: Due, action: &str) {
-    info!(
-        "Would run: {} ({} of {action})",
-        shown(&job.command),
-        due.place.command()
-    );
+/// A command is about to run, or would be in a rehearsal.
+pub fn running(job: &Job, place: Place, action: &str, is_rehearsal: bool) {
+    let verb = if is_rehearsal { "Would run" } else { "Running" };
+    let what = place.command();
+    info!("{verb}: {} ({what} of {action})", shown(&job.command));
 }
 
 /// A command outlives SIGKILL.
@@ -185,21 +260,28 @@ pub fn cannot_be_killed(action: &str) {
 
 /// A command has ended.
 pub fn finished(finished: &Finished, command: &str, place: Place, action: &str) {
-    let output = match finished.output.as_str() {
-        "" => String::new(),
-        output => format!(", Output: {output}"),
-    };
     let line = format!(
-        "Name: {action}, Type: {}, Command: {}, Took: {:.3}s, Status: {}{output}",
+        "Name: {action}, Type: {}, {}",
         place.command(),
-        shown(command),
-        finished.took.as_secs_f64(),
-        finished.ending,
+        ended(finished, command)
     );
     match &finished.ending {
         Ending::Exited(0) => info!("Action done: {line}"),
         _ => error!("Action failed: {line}"),
     }
+}
+
+fn ended(finished: &Finished, command: &str) -> String {
+    let output = match finished.output.as_str() {
+        "" => String::new(),
+        output => format!(", Output: {output}"),
+    };
+    format!(
+        "Command: {}, Took: {:.3}s, Status: {}{output}",
+        shown(command),
+        finished.took.as_secs_f64(),
+        finished.ending,
+    )
 }
 
 fn shown(command: &str) -> String {

@@ -65,7 +65,14 @@ fn the_example_names_every_key_with_its_default() {
         "daemonize = no",
         "interval = 60",
         "action_timeout = 60",
+        "fast_interval = 60",
+        "scope = system",
+        "on_exit = keep",
+        "reassert = off",
+        "demotion_guard = None",
         "timeout = 5",
+        "rise = 1",
+        "fall = 1",
         "path = /",
     ] {
         assert!(example.contains(&format!("\n{default}\n")), "{default}");

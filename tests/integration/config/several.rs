@@ -144,7 +144,7 @@ fn a_good_file_is_counted_and_nothing_runs() {
             "{}",
             run.stdout
         );
-        assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
+        assert_eq!(run.stdout.lines().count(), 4, "{}", run.stdout);
         assert_eq!(run.stderr, "");
     }
     assert_eq!(dir.files(), ["heartbeat.conf"], "something was written");

@@ -35,5 +35,5 @@ fn no_other_command_is_run_beside_it() {
     heartbeat.stop().expect(0);
     assert_eq!(dir.words(), ["begun"]);
     assert_eq!(dir.log().count("Running: "), 1);
-    assert!(dir.read("heartbeat.state").contains("\"applied\": null"));
+    assert!(dir.read("heartbeat.state").contains("\"applied\":null"));
 }

@@ -1,0 +1,109 @@
+//! What the operator changes while heartbeat runs: maintenance, and the configuration.
+
+use std::time::SystemTime;
+
+use super::{Daemon, LOOK};
+use crate::cli::Mode;
+use crate::clock::Moment;
+use crate::config::{Config, LogTarget};
+use crate::converge::Order;
+use crate::maintenance::{self, Maintenance, Watch};
+use crate::reload::Change;
+use crate::report;
+use crate::state::StateFile;
+
+impl Daemon {
+    pub(super) fn look_at_maintenance(&mut self) {
+        let now = Moment::now();
+        if self.looked.is_some_and(|last| now.since(last) < LOOK / 2) {
+            return;
+        }
+        self.looked = Some(now);
+        let is_read = self.parts.watch.look();
+        let in_force = self.parts.watch.in_force(SystemTime::now()).cloned();
+        if let Some(damage) = self.parts.watch.damage().filter(|_| is_read) {
+            report::damaged(self.parts.watch.path(), damage, in_force.as_ref());
+        }
+        let has_changed = in_force != self.in_force;
+        if has_changed {
+            report::maintenance(self.in_force.as_ref(), in_force.as_ref());
+            self.in_force = in_force;
+            let order = self
+                .in_force
+                .as_ref()
+                .map_or(Order::None, Maintenance::order);
+            self.parts.decision.obey(order);
+        }
+        if has_changed || is_read {
+            let damage = self.parts.watch.damage();
+            self.parts
+                .ledger
+                .enter_maintenance(self.in_force.as_ref(), damage);
+            self.save();
+        }
+    }
+
+    /// Reads the configuration anew; it comes into force between two rounds.
+    pub(super) fn read_again(&mut self) {
+        match Config::load(&self.parts.path) {
+            Ok(config) => self.newer = Some(config),
+            Err(problems) => self.refuse(&problems.to_string()),
+        }
+    }
+
+    fn refuse(&mut self, problems: &str) {
+        report::refused(problems);
+        self.newer = None;
+        self.parts.ledger.enter_refusal(problems);
+        self.save();
+    }
+
+    pub(super) fn swap_between_rounds(&mut self) {
+        let is_between = self.parts.decision.judge().is_round_complete() || self.is_round_due();
+        if self.stopping.is_none()
+            && let Some(config) = self.newer.take_if(|_| is_between)
+            && let Err(error) = self.swap(config)
+        {
+            self.refuse(&format!("{error:#}"));
+        }
+    }
+
+    /// Puts another configuration into force. What can fail comes first.
+    fn swap(&mut self, mut config: Config) -> anyhow::Result<()> {
+        let now = Moment::now();
+        let change = Change::between(&self.parts.config, &mut config);
+        let parts = &mut self.parts;
+        let (old, new) = (&parts.config.general, &config.general);
+        if parts.mode == Mode::Daemon && new.logfile == LogTarget::Stderr {
+            anyhow::bail!("logfile = stderr: a daemon has no stderr");
+        }
+        let threads = parts.pool.threads_for(config.workers())?;
+        let moves = old.logfile != new.logfile;
+        let sink = moves.then(|| parts.logger.open(&new.logfile)).transpose()?;
+        parts.ledger.move_to(StateFile::new(&new.statefile))?;
+        if let Some(sink) = sink {
+            parts.logger.move_to(sink);
+        }
+        parts.logger.set_level(new.loglevel);
+        if old.statefile != new.statefile {
+            let path = maintenance::path_beside(&new.statefile);
+            parts.watch = Watch::new(path, self.in_force.clone());
+        }
+        let origin = change.origin();
+        parts
+            .pool
+            .replace(config.checks.clone(), origin.checks, threads);
+        parts.decision.succeed(config.plan(), origin, now);
+        parts.ledger.succeed(&config, origin);
+        parts.runner.change(&config);
+        self.schedule.change(config.general.pace);
+        self.report
+            .moved(|old| origin.checks.iter().position(|from| *from == Some(old)));
+        let is_new = |warning: &&String| !parts.config.warnings.contains(warning);
+        let warnings: Vec<_> = config.warnings.iter().filter(is_new).collect();
+        report::reloaded(parts.ledger.generation(), &change.text, &warnings);
+        parts.config = config;
+        self.save();
+        Ok(())
+    }
+}

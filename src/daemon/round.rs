@@ -1,0 +1,100 @@
+//! Rounds of checks, and what their outcomes change.
+
+use super::Daemon;
+use crate::check::Outcome;
+use crate::clock::Moment;
+use crate::decision::Transition;
+use crate::health::{SYSTEM, Standing};
+use crate::report;
+
+impl Daemon {
+    pub(super) fn begin_round(&mut self) {
+        let now = Moment::now();
+        self.schedule.begun(now, self.is_in_doubt());
+        if self.parts.decision.begin_round() {
+            (self.round_begun, self.round_told) = (now, false);
+        }
+        self.run_checks();
+    }
+
+    fn run_checks(&mut self) {
+        self.round += 1;
+        report::round_started(self.round);
+        self.parts.pool.run_all();
+        report::lock_restored(self.parts.lock.restore());
+        if !self.is_once() {
+            self.save();
+        }
+    }
+
+    /// Whoever was not scheduled for longer than an interval has seen checks time out that nobody ran: that is no
+    /// evidence against the services.
+    pub(super) fn notice_stall(&mut self, expected: Moment) {
+        let now = Moment::now();
+        let late = now.since(expected);
+        if late <= self.parts.config.general.pace.interval || self.stopping.is_some() {
+            return;
+        }
+        report::stalled(late);
+        self.parts.pool.give_up();
+        self.parts.decision.restart_round();
+        self.schedule.restart(now);
+        self.schedule.begun(now, false);
+        (self.round_begun, self.round_told) = (now, false);
+        self.run_checks();
+    }
+
+    pub(super) fn take_outcome(&mut self, outcome: &Outcome) {
+        let Some(place) = self.parts.pool.take_back(outcome) else {
+            return;
+        };
+        let is_up = outcome.result.is_ok();
+        let before = self.parts.decision.judge().track(place).standing;
+        let transitions = match self.stopping {
+            Some(_) => Vec::new(),
+            None => self.record(place, outcome),
+        };
+        let judge = self.parts.decision.judge();
+        let contradicts = before != if is_up { Standing::Up } else { Standing::Down };
+        let count = judge.track(place).count(judge.thresholds(place));
+        let count = count.filter(|_| contradicts && self.stopping.is_none());
+        let check = &self.parts.config.checks[place];
+        self.report.outcome(place, check, outcome, count.as_deref());
+        for transition in &transitions {
+            self.tell(transition);
+        }
+        if !self.round_told && judge.is_round_complete() && self.stopping.is_none() {
+            self.round_told = true;
+            let failed = judge.down(SYSTEM).count();
+            let took = Moment::now().since(self.round_begun);
+            report::round_complete(self.round, self.parts.config.checks.len(), failed, took);
+            self.save();
+        } else if !transitions.is_empty() {
+            self.save();
+        }
+    }
+
+    fn record(&mut self, place: usize, outcome: &Outcome) -> Vec<Transition> {
+        let parts = &mut self.parts;
+        let name = &parts.config.checks[place].name;
+        let failure = outcome.result.as_ref().err();
+        let cause = || failure.map_or_else(String::new, |failure| format!("{name}: {failure}"));
+        let now = Moment::now();
+        let transitions = parts.decision.record(place, failure.is_none(), now, cause);
+        let standing = parts.decision.judge().track(place).standing;
+        parts.ledger.enter_outcome(place, outcome, standing);
+        transitions
+    }
+
+    fn tell(&self, transition: &Transition) {
+        let Transition {
+            scope, from, to, ..
+        } = *transition;
+        if self.parts.decision.followers(scope).next().is_none() {
+            return;
+        }
+        let names = self.names(transition.checks.iter().copied());
+        let action = self.subject(scope);
+        report::transition(from, to, &names, action);
+    }
+}
