@@ -142,15 +142,20 @@ pub fn enter(path: &Path, maintenance: &Maintenance) -> io::Result<()> {
     file::replace(path, &text)
 }
 
-/// Ends whatever is in force. Gives what that was.
+/// Ends whatever is in force, a damaged file too. Gives what that was, in words.
 ///
 /// # Errors
 /// The system's; what was in force still is.
-pub fn resume(path: &Path) -> io::Result<Option<Maintenance>> {
-    let was = read(path).ok().flatten();
+pub fn resume(path: &Path) -> io::Result<Option<String>> {
+    let was = match read(path) {
+        Ok(was) => was
+            .filter(|was| was.is_in_force(SystemTime::now()))
+            .map(|was| was.to_string()),
+        Err(how) => Some(format!("damaged: {}", plain(&how))),
+    };
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(was.filter(|was| was.is_in_force(SystemTime::now()))),
+        _ => Ok(was),
     }
 }
 
@@ -274,7 +279,10 @@ mod tests {
         let hold = Maintenance::new(Kind::Hold, "wait", SystemTime::now(), None);
         enter(&path, &hold).expect("entered");
         assert_eq!(read(&path), Ok(Some(hold.clone())));
-        assert_eq!(resume(&path).expect("resumed"), Some(hold));
+        assert_eq!(
+            resume(&path).expect("resumed"),
+            Some("held: wait".to_owned())
+        );
         assert_eq!(read(&path), Ok(None));
     }
 

@@ -171,3 +171,76 @@ impl Lists {
         texts.join(" ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn config(general: &str, actions: &[(&str, &str)], checks: &str) -> Config {
+        let lines = |with: &str| -> String {
+            let lines = actions
+                .iter()
+                .map(|(name, command)| format!("{name} = {command} {with}\n"));
+            lines.collect()
+        };
+        let (on, off) = (lines("on"), lines("off"));
+        let text = format!("[general]\n{general}\n[promotions]\n{on}[demotions]\n{off}{checks}");
+        Config::parse(Path::new("c"), &text).expect("a good one")
+    }
+
+    fn check(name: &str, port: u16, rest: &str) -> String {
+        format!("[{name}]\nport = {port}\n{rest}\n")
+    }
+
+    #[test]
+    fn the_same_is_nothing() {
+        let one = || config("", &[("x", "x")], &check("web", 1, "action = x"));
+        let (old, mut new) = (one(), one());
+        let change = Change::between(&old, &mut new);
+        assert_eq!(change.text, "Nothing has changed.");
+        assert_eq!(
+            (change.checks, change.actions),
+            (vec![Some(0)], vec![Some(0)])
+        );
+    }
+
+    #[test]
+    fn things_are_known_by_their_names() {
+        let old_checks = check("a", 1, "action = x")
+            + &check("b", 2, "action = y")
+            + &check("c", 3, "action = x");
+        let new_checks = check("c", 3, "action = z\nfall = 2")
+            + &check("b", 7, "action = y")
+            + &check("d", 4, "action = y");
+        let old = config("interval = 1", &[("x", "x"), ("y", "y")], &old_checks);
+        let mut new = config(
+            "interval = 2\nfast_interval = 1",
+            &[("y", "other"), ("z", "z")],
+            &new_checks,
+        );
+        let change = Change::between(&old, &mut new);
+        assert_eq!(
+            change.checks,
+            [Some(2), None, None],
+            "another port is another probe"
+        );
+        assert_eq!(change.actions, [Some(1), None]);
+        assert_eq!(
+            change.text,
+            "Added: check d, action z. Removed: check a, action x. \
+             Changed: check c, check b, action y, [general] interval."
+        );
+    }
+
+    #[test]
+    fn what_was_decided_at_the_start_stays() {
+        let checks = check("web", 1, "action = x");
+        let old = config("pidfile = a", &[("x", "x")], &checks);
+        let mut new = config("pidfile = b\ndaemonize = yes", &[("x", "x")], &checks);
+        let change = Change::between(&old, &mut new);
+        assert_eq!(change.text, "Needs a restart: daemonize, pidfile.");
+        assert_eq!(new.general.pidfile, old.general.pidfile);
+        assert!(!new.general.daemonize);
+    }
+}

@@ -145,3 +145,49 @@ fn line(config: &Config, decision: &Decision, round: usize, commands: &[String])
     };
     format!("{round:>4}  {}; {health}; {commands}", standings.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const CONFIG: &str = "[general]\ndemotion_guard = ask\n[promotions]\nx = on\n[demotions]\nx = off\n\
+        [DEFAULT]\nport = 1\naction = x\n[web]\nrise = 2\nfall = 3\n[db]\n";
+
+    fn play_words(words: &[&str]) -> Result<String, String> {
+        let config = Config::parse(Path::new("c"), CONFIG).expect("a good one");
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        play(&config, &words)
+    }
+
+    #[test]
+    fn a_line_per_round() {
+        let lines = [
+            "   1  web unknown (passed 1 of 2), db up; unknown; -",
+            "   2  web up, db up; healthy; promotion of x",
+            "   3  web up (failed 1 of 3), db up; healthy; -",
+            "   4  web up (failed 2 of 3), db down; unhealthy; asks the guard, demotion of x",
+            "   5  web down, db up; unhealthy; -",
+            "   6  web down (passed 1 of 2), db up; unhealthy; -",
+            "   7  web up, db up; healthy; promotion of x",
+            "",
+        ];
+        assert_eq!(
+            play_words(&["web=ppfffpp", "db=pppfp"]),
+            Ok(lines.join("\n"))
+        );
+    }
+
+    #[test]
+    fn every_mistake_is_told() {
+        let wrong = play_words(&["web=pxf", "cache=p", "db", "db=", "web=p", "web=f"]);
+        let expected = [
+            "\"web=pxf\": \"x\" is neither p (pass) nor f (fail)",
+            "\"cache\": there is no such check (there are: \"web\", \"db\")",
+            "\"db\": write CHECK=RESULTS, as in web=ppffp",
+            "\"db=\": write CHECK=RESULTS, as in web=ppffp",
+            "\"web=f\": check \"web\" is played twice",
+        ];
+        assert_eq!(wrong, Err(expected.join("\n")));
+    }
+}

@@ -296,3 +296,101 @@ pub fn fingerprint(action: &Action) -> String {
     let half = hash.as_ref().first_chunk().copied().unwrap_or_default();
     format!("{:032x}", u128::from_be_bytes(half))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn folder() -> (TempDir, StateFile) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = StateFile::new(&folder.path().join("state"));
+        (folder, file)
+    }
+
+    fn known() -> State {
+        let action = ActionState {
+            name: "a".to_owned(),
+            applied: Some(Applied {
+                place: Place::Promoted,
+                at: Moment::now(),
+            }),
+            ..ActionState::default()
+        };
+        State {
+            writer: Writer::this(true),
+            running: Some("1-2".to_owned()),
+            checks: vec![CheckState::default()],
+            actions: vec![action],
+            ..State::default()
+        }
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let (_folder, file) = folder();
+        assert_eq!(file.load().expect("absent"), (None, None));
+        let known = known();
+        file.save(&known).expect("saved");
+        assert_eq!(file.load().expect("there"), (Some(known), None));
+        file.forget().expect("removed");
+        assert_eq!(file.load().expect("absent"), (None, None));
+    }
+
+    #[test]
+    fn after_a_reboot_nothing_is_known() {
+        let (_folder, mut file) = folder();
+        file.save(&known()).expect("saved");
+        file.boot = "another".to_owned();
+        assert_eq!(file.load().expect("there"), (None, None));
+    }
+
+    #[test]
+    fn damaged_empty_and_foreign_files_are_unknown_with_a_word() {
+        let (_folder, file) = folder();
+        file.save(&known()).expect("saved");
+        let whole = fs::read(file.path()).expect("there");
+        for bytes in [
+            &whole[..whole.len() / 2],
+            b"",
+            b"{}",
+            b"[1]",
+            b"\x00\xff",
+            br#"{"heartbeat":9}"#,
+            br#"{"heartbeat":2,"boot":"x"}"#,
+        ] {
+            fs::write(file.path(), bytes).expect("written");
+            let (state, odd) = file.load().expect("readable");
+            assert_eq!(state, None);
+            assert!(odd.is_some(), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn a_writer_is_known_again_and_not_mistaken() {
+        let this = Writer::this(false);
+        assert!(this.is_there());
+        let other = Writer {
+            begun: this.begun + 1,
+            ..this
+        };
+        assert!(
+            !other.is_there(),
+            "its number has been given to another process"
+        );
+    }
+
+    #[test]
+    fn commands_that_differ_have_other_fingerprints() {
+        let action = |promotion: &str, demotion: &str| {
+            fingerprint(&Action {
+                name: String::new(),
+                promotion: promotion.to_owned(),
+                demotion: demotion.to_owned(),
+                demotion_rank: 0,
+            })
+        };
+        assert_eq!(action("a", "b"), action("a", "b"));
+        assert_ne!(action("ab", ""), action("a", "b"));
+    }
+}

@@ -37,22 +37,16 @@ impl Daemon {
         };
         let verdict = decision.verdict(scope);
         let drain = self.in_force.as_ref().filter(|m| m.kind == Kind::Drain);
-        let (state, reason) = if self.is_leaving {
-            (
-                "stopping".to_owned(),
-                "heartbeat is being stopped".to_owned(),
-            )
-        } else if let Some(drain) = drain {
-            (drain.kind.state().to_owned(), drain.to_string())
-        } else {
-            (
-                verdict.health.to_string(),
-                verdict.episode.cause().to_owned(),
-            )
+        let cause = verdict.episode.cause().to_owned();
+        // What stands over the verdict comes after it, too.
+        let (state, previous, reason) = match drain {
+            _ if self.is_leaving => ("stopping", verdict.health, "heartbeat stops".to_owned()),
+            Some(drain) => (drain.kind.state(), verdict.health, drain.to_string()),
+            None => (verdict.health.name(), verdict.previous, cause),
         };
         Context {
-            state,
-            previous: verdict.previous.to_string(),
+            state: state.to_owned(),
+            previous: previous.to_string(),
             failed: self.names(decision.judge().down(scope)).join("\n"),
             reason,
             run,

@@ -13,6 +13,9 @@ impl Daemon {
         self.schedule.begun(now, self.is_in_doubt());
         if self.parts.decision.begin_round() {
             (self.round_begun, self.round_told) = (now, false);
+        } else {
+            // What is written at the end of a round must not grow old while it lasts.
+            self.save();
         }
         self.run_checks();
     }
@@ -22,9 +25,6 @@ impl Daemon {
         report::round_started(self.round);
         self.parts.pool.run_all();
         report::lock_restored(self.parts.lock.restore());
-        if !self.is_once() {
-            self.save();
-        }
     }
 
     /// Whoever was not scheduled for longer than an interval has seen checks time out that nobody ran: that is no
