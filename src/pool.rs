@@ -2,10 +2,13 @@
 //!
 //! Waking many threads for short jobs costs more than the jobs, and few threads would hold up a round of slow ones. So
 //! a round begins with a few workers, and as long as they do not get on, their number is doubled every few milliseconds.
+//!
+//! Each of rayon's threads has one job for life: to wait for a call and work. With a job for each round, a thread that
+//! ends one would look through the queues of all others, again and again, before it sleeps: hundreds of system calls.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
@@ -14,21 +17,22 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::check::{Check, Outcome};
 use crate::event::Event;
 
-/// Workers that a round begins with: enough to keep two processors busy while checks wait for the network.
-const FEW: usize = 4;
+/// Workers that a round begins with: enough to keep the processors busy while checks wait for the network, as a processor
+/// that falls asleep between two answers has to be woken.
+const FEW: usize = 16;
 
 /// How often it is looked at how the workers get on.
 const LOOK: Duration = Duration::from_millis(3);
 
 /// Workers that get through fewer checks than this between two looks are taken to be waiting, not at work.
-const AT_WORK: usize = 3;
+const AT_WORK: usize = 2;
 
 /// Workers and the checks that wait for one.
 #[derive(Debug)]
 pub struct Pool {
     workers: ThreadPool,
-    checks: Arc<[Check]>,
-    events: Sender<Event>,
+    /// Each call is heard by one of the workers that wait.
+    calls: Sender<Arc<Batch>>,
     /// Checks that are with a worker, or wait for one.
     in_flight: Vec<bool>,
     in_flight_now: usize,
@@ -67,8 +71,8 @@ impl Pool {
     /// The threads cannot be started.
     pub fn new(
         workers: usize,
-        checks: Arc<[Check]>,
-        events: Sender<Event>,
+        checks: &Arc<[Check]>,
+        events: &Sender<Event>,
     ) -> anyhow::Result<Self> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(workers)
@@ -79,11 +83,10 @@ impl Pool {
                 anyhow!("no {workers} threads for the checks (fewer with the key threads)")
             })?;
         Ok(Self {
+            calls: employ(&pool, checks, events),
             workers: pool,
             in_flight: vec![false; checks.len()],
             in_flight_now: 0,
-            checks,
-            events,
             batch: Arc::default(),
             sent: 0,
             seen: 0,
@@ -94,9 +97,9 @@ impl Pool {
     /// Has every check run that is not in flight; those that still wait for a worker come first. Returns at once.
     pub fn run_all(&mut self) {
         let mut due = self.batch.take_rest().to_vec();
-        due.extend((0..self.checks.len()).filter(|check| !self.in_flight[*check]));
+        due.extend((0..self.in_flight.len()).filter(|check| !self.in_flight[*check]));
         self.in_flight.fill(true);
-        self.in_flight_now = self.checks.len();
+        self.in_flight_now = self.in_flight.len();
         let taken = AtomicUsize::new(0);
         self.batch = Arc::new(Batch { due, taken });
         (self.sent, self.seen, self.looked) = (0, 0, Instant::now());
@@ -148,12 +151,32 @@ impl Pool {
         let most = self.workers.current_num_threads().saturating_sub(self.sent);
         let more = more.min(waiting).min(most);
         for _ in 0..more {
-            let (batch, checks) = (Arc::clone(&self.batch), Arc::clone(&self.checks));
-            let events = self.events.clone();
-            self.workers.spawn(move || work(&batch, &checks, &events));
+            // The workers are gone only when heartbeat is.
+            let _ = self.calls.send(Arc::clone(&self.batch));
         }
         self.sent += more;
     }
+}
+
+/// Gives every thread its job, which ends with the returned sender.
+fn employ(pool: &ThreadPool, checks: &Arc<[Check]>, events: &Sender<Event>) -> Sender<Arc<Batch>> {
+    let (calls, heard) = channel();
+    let heard = Arc::new(Mutex::new(heard));
+    for _ in 0..pool.current_num_threads() {
+        let (heard, checks, events) = (Arc::clone(&heard), Arc::clone(checks), events.clone());
+        pool.spawn(move || {
+            while let Some(batch) = next(&heard) {
+                work(&batch, &checks, &events);
+            }
+        });
+    }
+    calls
+}
+
+/// A worker's next batch. One of them waits for the call, the others for that one to have heard it: a call wakes one.
+fn next(heard: &Mutex<Receiver<Arc<Batch>>>) -> Option<Arc<Batch>> {
+    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+    heard.recv().ok()
 }
 
 /// One worker, until nothing waits any more.

@@ -183,7 +183,7 @@ fn assemble(
     let checks: Arc<[_]> = config.checks.into();
     let (sender, events) = channel();
     process::forward_signals(signals, sender.clone())?;
-    let pool = Pool::new(workers, Arc::clone(&checks), sender.clone())?;
+    let pool = Pool::new(workers, &checks, &sender)?;
     Ok(Daemon::new(Parts {
         mode,
         dry_run: args.dry_run,
