@@ -32,7 +32,7 @@ const ONE_WISH: Duration = Duration::from_millis(10);
 const BURST: usize = 32;
 
 /// How long outcomes of a burst are gathered.
-const BREATH: Duration = Duration::from_micros(250);
+const BREATH: Duration = Duration::from_millis(1);
 
 /// What a run is made of; everything that can fail at the start has been opened.
 #[derive(Debug)]
