@@ -8,10 +8,9 @@ use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
+use super::buffers::Growing;
 use super::connect::{self, Stream};
 use super::resolve::Host;
 use super::tls::{self, TlsStream};
@@ -22,7 +21,7 @@ use crate::file::reason;
 pub const LARGEST_HEADERS: usize = 16 * 1024;
 
 /// Room for an answer's headers and a piece of its body. Must be more than the largest headers, or ureq takes those for
-/// a closed connection. Its own default is eight times as much, for each check in flight.
+/// a closed connection.
 const INPUT_BUFFER: usize = LARGEST_HEADERS + 1024;
 
 /// Room for a request beside its path.
@@ -110,7 +109,7 @@ impl Connector for Wire {
             stream,
             deadline,
             run: Arc::clone(&self.run),
-            buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER + length),
+            buffers: Growing::new(INPUT_BUFFER, OUTPUT_BUFFER + length),
         }))
     }
 }
@@ -155,7 +154,7 @@ pub struct Connection {
     stream: Channel,
     deadline: Deadline,
     run: CurrentRun,
-    buffers: LazyBuffers,
+    buffers: Growing,
 }
 
 impl Connection {
