@@ -2,11 +2,14 @@
 //!
 //! Waking many threads for short jobs costs more than the jobs, and few threads would hold up a round of slow ones. So
 //! a round begins with a few workers, and as long as they do not get on, their number is doubled every few milliseconds.
+//!
+//! Each of rayon's threads has one job for life: to wait for a call and work. With a job for each round, a thread that
+//! ends one would look through the queues of all others, again and again, before it sleeps: hundreds of system calls.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
@@ -15,21 +18,24 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::check::{Check, Outcome};
 use crate::event::Event;
 
-/// Workers that a round begins with: enough to keep two processors busy while checks wait for the network.
-const FEW: usize = 4;
+/// Workers that a round begins with: enough to keep the processors busy while checks wait for the network, as a processor
+/// that falls asleep between two answers has to be woken.
+const FEW: usize = 16;
 
 /// How often it is looked at how the workers get on.
 const LOOK: Duration = Duration::from_millis(3);
 
 /// Workers that get through fewer checks than this between two looks are taken to be waiting, not at work.
-const AT_WORK: usize = 3;
+const AT_WORK: usize = 2;
 
 /// Workers and the checks that wait for one.
 #[derive(Debug)]
 pub struct Pool {
     workers: ThreadPool,
-    checks: Arc<[Check]>,
+    /// Each call is heard by one of the workers that wait.
+    calls: Sender<Arc<Batch>>,
     events: Sender<Event>,
+    checks: Arc<[Check]>,
     /// Checks that are with a worker, or wait for one.
     in_flight: Vec<bool>,
     in_flight_now: usize,
@@ -46,14 +52,24 @@ pub struct Pool {
 }
 
 /// Checks to run, and how many of them have been taken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Batch {
+    checks: Arc<[Check]>,
     era: u64,
     due: Vec<usize>,
     taken: AtomicUsize,
 }
 
 impl Batch {
+    fn new(checks: &Arc<[Check]>, era: u64, due: Vec<usize>) -> Arc<Self> {
+        Arc::new(Self {
+            checks: Arc::clone(checks),
+            era,
+            due,
+            taken: AtomicUsize::new(0),
+        })
+    }
+
     fn take(&self) -> Option<usize> {
         let place = self.taken.fetch_add(1, Ordering::Relaxed);
         self.due.get(place).copied()
@@ -76,15 +92,17 @@ impl Pool {
         checks: Arc<[Check]>,
         events: Sender<Event>,
     ) -> anyhow::Result<Self> {
+        let workers = threads(workers)?;
         Ok(Self {
-            workers: threads(workers)?,
+            calls: employ(&workers, &events),
+            workers,
             in_flight: vec![false; checks.len()],
             in_flight_now: 0,
             era: 0,
             older: HashMap::new(),
+            batch: Batch::new(&checks, 0, Vec::new()),
             checks,
             events,
-            batch: Arc::default(),
             sent: 0,
             seen: 0,
             looked: Instant::now(),
@@ -109,6 +127,8 @@ impl Pool {
         threads: Option<ThreadPool>,
     ) {
         if let Some(threads) = threads {
+            // The old workers end when nobody can call them any more.
+            self.calls = employ(&threads, &self.events);
             self.workers = threads;
         }
         let new = |old| origin.iter().position(|from| *from == Some(old));
@@ -152,9 +172,7 @@ impl Pool {
         due.extend((0..self.checks.len()).filter(|check| !self.in_flight[*check]));
         self.in_flight.fill(true);
         self.in_flight_now = self.checks.len();
-        let taken = AtomicUsize::new(0);
-        let era = self.era;
-        self.batch = Arc::new(Batch { era, due, taken });
+        self.batch = Batch::new(&self.checks, self.era, due);
         (self.sent, self.seen, self.looked) = (0, 0, Instant::now());
         self.send(FEW);
     }
@@ -212,9 +230,8 @@ impl Pool {
         let most = self.workers.current_num_threads().saturating_sub(self.sent);
         let more = more.min(waiting).min(most);
         for _ in 0..more {
-            let (batch, checks) = (Arc::clone(&self.batch), Arc::clone(&self.checks));
-            let events = self.events.clone();
-            self.workers.spawn(move || work(&batch, &checks, &events));
+            // The workers are gone only when heartbeat is.
+            let _ = self.calls.send(Arc::clone(&self.batch));
         }
         self.sent += more;
     }
@@ -229,17 +246,37 @@ fn threads(number: usize) -> anyhow::Result<ThreadPool> {
         .map_err(|_| anyhow!("no {number} threads for the checks (fewer with the key threads)"))
 }
 
+/// Gives every thread its job, which ends with the returned sender.
+fn employ(pool: &ThreadPool, events: &Sender<Event>) -> Sender<Arc<Batch>> {
+    let (calls, heard) = channel();
+    let heard = Arc::new(Mutex::new(heard));
+    for _ in 0..pool.current_num_threads() {
+        let (heard, events) = (Arc::clone(&heard), events.clone());
+        pool.spawn(move || {
+            while let Some(batch) = next(&heard) {
+                work(&batch, &events);
+            }
+        });
+    }
+    calls
+}
+
+/// A worker's next batch. One of them waits for the call, the others for that one to have heard it: a call wakes one.
+fn next(heard: &Mutex<Receiver<Arc<Batch>>>) -> Option<Arc<Batch>> {
+    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+    heard.recv().ok()
+}
+
 /// One worker, until nothing waits any more.
-fn work(batch: &Batch, checks: &[Check], events: &Sender<Event>) {
+fn work(batch: &Batch, events: &Sender<Event>) {
     while let Some(check) = batch.take() {
         let begun = Instant::now();
-        let result = checks[check].run();
-        let took = begun.elapsed();
+        let result = batch.checks[check].run();
         let outcome = Outcome {
             check,
             era: batch.era,
             result,
-            took,
+            took: begun.elapsed(),
         };
         // The loop is gone only when heartbeat is.
         let _ = events.send(Event::Outcome(outcome));

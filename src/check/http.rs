@@ -1,14 +1,15 @@
 //! http, https: `GET path` on a fresh connection, up when the final answer is 200 and its body arrives.
 
+use std::cell::OnceCell;
 use std::io::Read;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use ureq::config::Config;
-use ureq::http::{Response, Uri};
+use ureq::http::Response;
 use ureq::{Agent, Body, Error};
 
-use super::wire::{self, CurrentRun, LARGEST_HEADERS, NoResolver, Run, Wire};
+use super::wire::{self, CurrentRun, Home, LARGEST_HEADERS, NoResolver, Run, Wire};
 use super::{Deadline, Failure, Kind, Phase, Probe, Target, redirect};
 use crate::settings::Settings;
 
@@ -48,16 +49,19 @@ pub const TO_ENCODE: &AsciiSet = &CONTROLS
 
 #[derive(Debug)]
 struct Http {
-    target: Target,
-    uri: Uri,
-    /// Made at the first check and kept: it holds no connection, and to make it costs as much as to send a request.
-    client: OnceLock<Client>,
+    home: Arc<Home>,
 }
 
-#[derive(Debug)]
+/// One of ureq's agents, and what it is at.
 struct Client {
     agent: Agent,
     run: CurrentRun,
+}
+
+thread_local! {
+    /// Each worker's own, for all checks: to make one costs as much as to send a request, and a thousand of them would
+    /// not fit into a processor's cache. It holds no connection.
+    static CLIENT: OnceCell<Client> = const { OnceCell::new() };
 }
 
 fn read(scheme: &str, settings: &mut Settings, target: Target) -> Option<Box<dyn Probe>> {
@@ -65,9 +69,7 @@ fn read(scheme: &str, settings: &mut Settings, target: Target) -> Option<Box<dyn
     let uri = uri(scheme, &target, &path);
     match uri.parse() {
         Ok(uri) => Some(Box::new(Http {
-            target,
-            uri,
-            client: OnceLock::new(),
+            home: Arc::new(Home { uri, target }),
         })),
         Err(error) => {
             settings.note("path", format!("{uri} is not a URL: {error}"));
@@ -110,31 +112,23 @@ fn uri(scheme: &str, target: &Target, path: &str) -> String {
     format!("{scheme}://{host}:{}{path}", target.port)
 }
 
-impl Http {
-    fn client(&self, deadline: Deadline) -> Client {
-        let run = Run {
-            deadline,
-            first_words: Vec::new(),
-        };
+impl Client {
+    fn new(run: Run) -> Self {
         let run = Arc::new(Mutex::new(run));
         let wire = Wire {
-            home: self.uri.clone(),
-            target: self.target.clone(),
             run: Arc::clone(&run),
         };
         let agent = Agent::with_parts(CONFIG.clone(), wire, NoResolver);
-        Client { agent, run }
+        Self { agent, run }
     }
-}
 
-impl Probe for Http {
-    fn probe(&self, deadline: Deadline) -> Result<(), Failure> {
-        let Client { agent, run } = self.client.get_or_init(|| self.client(deadline));
-        wire::lock(run).deadline = deadline;
-        let mut uri = self.uri.clone();
+    /// Asks, and follows where it is sent.
+    fn visit(&self, run: Run) -> Result<(), Failure> {
+        let (mut uri, deadline) = (run.home.uri.clone(), run.deadline);
+        *wire::lock(&self.run) = run;
         for _ in 0..=MOST_REDIRECTS {
-            let answer = agent.get(&uri).call().map_err(|error| {
-                let first_words = &wire::lock(run).first_words;
+            let answer = self.agent.get(&uri).call().map_err(|error| {
+                let first_words = &wire::lock(&self.run).first_words;
                 head_failure(&error, first_words)
             })?;
             match redirect::target(&answer, &uri)? {
@@ -144,6 +138,17 @@ impl Probe for Http {
         }
         let text = format!("more than {MOST_REDIRECTS} redirects");
         Err(Failure::new(Phase::Status, &text))
+    }
+}
+
+impl Probe for Http {
+    fn probe(&self, deadline: Deadline) -> Result<(), Failure> {
+        let run = || Run {
+            home: Arc::clone(&self.home),
+            deadline,
+            first_words: Vec::new(),
+        };
+        CLIENT.with(|client| client.get_or_init(|| Client::new(run())).visit(run()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! A [`Check`] is a name, a deadline and a [`Probe`]; its run gives an [`Outcome`]. A new kind of check is one file
 //! beside this one and one line in [`KINDS`].
 
+mod buffers;
 pub mod connect;
 pub mod http;
 mod redirect;

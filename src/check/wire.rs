@@ -8,10 +8,9 @@ use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
+use super::buffers::Growing;
 use super::connect::{self, Stream};
 use super::resolve::Host;
 use super::tls::{self, TlsStream};
@@ -22,7 +21,7 @@ use crate::file::reason;
 pub const LARGEST_HEADERS: usize = 16 * 1024;
 
 /// Room for an answer's headers and a piece of its body. Must be more than the largest headers, or ureq takes those for
-/// a closed connection. Its own default is eight times as much, for each check in flight.
+/// a closed connection.
 const INPUT_BUFFER: usize = LARGEST_HEADERS + 1024;
 
 /// Room for a request beside its path.
@@ -31,26 +30,33 @@ const OUTPUT_BUFFER: usize = 1024;
 /// How much of an answer is kept to show what the peer speaks when it is not HTTP.
 const FIRST_WORDS: usize = 60;
 
+/// Where a check is sent; a redirect may lead elsewhere.
+#[derive(Debug)]
+pub struct Home {
+    /// As it is asked for.
+    pub uri: Uri,
+    /// As it is connected to.
+    pub target: Target,
+}
+
 /// One execution of a check, across redirects.
 #[derive(Debug)]
 pub struct Run {
+    /// Where it begins.
+    pub home: Arc<Home>,
     /// When it must be over.
     pub deadline: Deadline,
     /// The first bytes of the last connection's answer.
     pub first_words: Vec<u8>,
 }
 
-/// The execution that is under way; a check never runs twice at a time.
+/// The execution that is under way on a worker.
 pub type CurrentRun = Arc<Mutex<Run>>;
 
-/// Makes the connections of a check. ureq resolves nothing and knows no time: both are ours.
+/// Makes the connections of a run. ureq resolves nothing and knows no time: both are ours.
 #[derive(Debug)]
 pub struct Wire {
-    /// Where the check is sent; a redirect may lead elsewhere.
-    pub home: Uri,
-    /// The same, as it is connected to.
-    pub target: Target,
-    /// For its deadline, and to note what is seen.
+    /// For its home and its deadline, and to note what is seen.
     pub run: CurrentRun,
 }
 
@@ -89,16 +95,16 @@ impl Connector for Wire {
         details: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Connection>, Error> {
-        let deadline = {
+        let (home, deadline) = {
             let mut run = lock(&self.run);
             run.first_words.clear();
-            run.deadline
+            (Arc::clone(&run.home), run.deadline)
         };
         let length = details
             .uri
             .path_and_query()
             .map_or(0, |path| path.as_str().len());
-        let target = self.target_of(details.uri).map_err(carried)?;
+        let target = home.target_of(details.uri).map_err(carried)?;
         let stream = connect::connect(&target, deadline).map_err(carried)?;
         let stream = if details.needs_tls() {
             let tls = tls::handshake(stream, &target.host, deadline).map_err(carried)?;
@@ -110,15 +116,15 @@ impl Connector for Wire {
             stream,
             deadline,
             run: Arc::clone(&self.run),
-            buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER + length),
+            buffers: Growing::new(INPUT_BUFFER, OUTPUT_BUFFER + length),
         }))
     }
 }
 
-impl Wire {
+impl Home {
     fn target_of(&self, uri: &Uri) -> Result<Target, Failure> {
         let wrong = |what: &str| Failure::new(Phase::Status, &format!("redirect to {uri}: {what}"));
-        if uri.scheme() == self.home.scheme() && uri.authority() == self.home.authority() {
+        if uri.scheme() == self.uri.scheme() && uri.authority() == self.uri.authority() {
             return Ok(self.target.clone());
         }
         let host = uri.host().ok_or_else(|| wrong("no host"))?;
@@ -155,7 +161,7 @@ pub struct Connection {
     stream: Channel,
     deadline: Deadline,
     run: CurrentRun,
-    buffers: LazyBuffers,
+    buffers: Growing,
 }
 
 impl Connection {

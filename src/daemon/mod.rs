@@ -38,7 +38,7 @@ const ONE_WISH: Duration = Duration::from_millis(10);
 const BURST: usize = 32;
 
 /// How long outcomes of a burst are gathered.
-const BREATH: Duration = Duration::from_micros(250);
+const BREATH: Duration = Duration::from_millis(1);
 
 /// The loop looks up at least this often: at the maintenance file, and whether it has been asleep.
 const LOOK: Duration = Duration::from_millis(400);
