@@ -30,6 +30,7 @@ mod decision;
 mod lifecycle;
 mod log;
 mod privileges;
+mod reload;
 mod scope;
 mod shipped;
 mod simulate;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         decision::tests(),
         thresholds::tests(),
         scope::tests(),
+        reload::tests(),
         simulate::tests(),
         shipped::tests(),
     ]
