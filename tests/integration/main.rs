@@ -29,6 +29,7 @@ mod config;
 mod decision;
 mod lifecycle;
 mod log;
+mod maintenance;
 mod privileges;
 mod reload;
 mod scope;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         thresholds::tests(),
         scope::tests(),
         reload::tests(),
+        maintenance::tests(),
         simulate::tests(),
         shipped::tests(),
     ]
