@@ -27,6 +27,7 @@ mod checks;
 mod commands;
 mod config;
 mod decision;
+mod edges;
 mod lifecycle;
 mod log;
 mod maintenance;
@@ -35,6 +36,7 @@ mod reload;
 mod scope;
 mod shipped;
 mod simulate;
+mod stall;
 mod support;
 mod thresholds;
 
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
         scope::tests(),
         reload::tests(),
         maintenance::tests(),
+        edges::tests(),
+        stall::tests(),
         simulate::tests(),
         shipped::tests(),
     ]
