@@ -148,6 +148,7 @@ impl Ledger {
         check.last = Some(Answered {
             at,
             took: microseconds(outcome.took),
+            note: outcome.result.as_ref().ok().cloned().flatten(),
             failure: failure.map(|f| (f.phase.to_string(), f.reason.clone())),
         });
     }
@@ -335,7 +336,7 @@ fn blank(check: &Check, now: Moment) -> CheckState {
         name: check.name.clone(),
         probe: check.identity.clone(),
         kind: check.kind.to_owned(),
-        endpoint: check.target.to_string(),
+        endpoint: check.endpoint.clone(),
         rise: check.thresholds.rise,
         fall: check.thresholds.fall,
         since: now,

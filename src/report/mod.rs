@@ -51,8 +51,8 @@ impl Report {
     pub fn outcome(&mut self, place: usize, check: &Check, outcome: &Outcome, count: Option<&str>) {
         let line = || service_check(check, outcome, count);
         match (&outcome.result, self.failing.get_mut(&place)) {
-            (Ok(()), None) if count.is_none() => debug!("{}", line()),
-            (Ok(()), _) => {
+            (Ok(_), None) if count.is_none() => debug!("{}", line()),
+            (Ok(_), _) => {
                 self.failing.remove(&place);
                 info!("{}", line());
             }
@@ -97,13 +97,14 @@ impl Report {
 fn service_check(check: &Check, outcome: &Outcome, count: Option<&str>) -> String {
     let count = count.map(|count| format!(" ({count})")).unwrap_or_default();
     let status = match &outcome.result {
-        Ok(()) => format!("Healthy{count}"),
+        Ok(None) => format!("Healthy{count}"),
+        Ok(Some(note)) => format!("Healthy{count}, Note: {note}"),
         Err(failure) => format!("Unhealthy{count}, Reason: {failure}"),
     };
     format!(
         "[Service Check] Name: {}, Endpoint: {}, Type: {}, Timeout: {}, Status: {status}, Took: {:.3}s",
         check.name,
-        check.target,
+        check.endpoint,
         check.kind,
         bare_seconds(check.timeout),
         outcome.took.as_secs_f64(),
