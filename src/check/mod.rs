@@ -6,6 +6,7 @@
 mod buffers;
 pub mod connect;
 pub mod http;
+pub mod pattern;
 mod redirect;
 pub mod resolve;
 pub mod route;
