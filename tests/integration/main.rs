@@ -30,8 +30,11 @@ mod decision;
 mod lifecycle;
 mod log;
 mod privileges;
+mod scope;
 mod shipped;
+mod simulate;
 mod support;
+mod thresholds;
 
 fn main() -> ExitCode {
     let trials = [
@@ -42,6 +45,9 @@ fn main() -> ExitCode {
         lifecycle::tests(),
         commands::tests(),
         decision::tests(),
+        thresholds::tests(),
+        scope::tests(),
+        simulate::tests(),
         shipped::tests(),
     ]
     .into_iter()
