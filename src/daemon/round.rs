@@ -87,14 +87,12 @@ impl Daemon {
     }
 
     fn tell(&self, transition: &Transition) {
-        let Transition {
-            scope, from, to, ..
-        } = *transition;
+        let scope = transition.scope;
         if self.parts.decision.followers(scope).next().is_none() {
             return;
         }
         let names = self.names(transition.checks.iter().copied());
         let action = self.subject(scope);
-        report::transition(from, to, &names, action);
+        report::transition(transition, &names, action, self.in_force.as_ref());
     }
 }
