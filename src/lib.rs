@@ -58,6 +58,7 @@ pub mod settings;
 pub mod simulate;
 pub mod start;
 pub mod state;
+pub mod status;
 pub mod timing;
 
 #[cfg(test)]

@@ -1,20 +1,22 @@
 //! What an operator asks of heartbeat beside running it: how it stands, maintenance, a rehearsal.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::cli::{Ask, Exit, Pause};
+use crate::cli::{Ask, Exit, Format, Pause};
 use crate::config::Config;
 use crate::file::refusal;
 use crate::maintenance::{self, Kind, Maintenance};
 use crate::simulate;
+use crate::state::StateFile;
+use crate::status;
 
 /// Answers on stdout; what goes wrong is told on stderr.
 #[must_use]
 pub fn answer(config: &Config, ask: &Ask) -> Exit {
     let answer = match ask {
-        Ask::Status { .. } => Err(anyhow::anyhow!("not yet")),
+        Ask::Status { format } => show_status(config, *format),
         Ask::Drain(pause) => begin(config, Kind::Drain, pause),
         Ask::Hold(pause) => begin(config, Kind::Hold, pause),
         Ask::Resume => resume(config),
@@ -39,6 +41,13 @@ fn show(text: &str) {
 
 fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn show_status(config: &Config, format: Format) -> anyhow::Result<(String, Exit)> {
+    let path = &config.general.statefile;
+    let status = status::read(&StateFile::new(path)).map_err(|error| failed(path, &error))?;
+    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    Ok((status.show(format, colour), status.exit()))
 }
 
 fn begin(config: &Config, kind: Kind, pause: &Pause) -> anyhow::Result<(String, Exit)> {

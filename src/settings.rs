@@ -140,6 +140,12 @@ impl Settings {
         self.problems.push(problem);
     }
 
+    /// Whether a problem has been noted.
+    #[must_use]
+    pub fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
     /// The problems noted so far; the reading is done.
     #[must_use]
     pub fn into_problems(self) -> Vec<Problem> {

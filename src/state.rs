@@ -155,6 +155,9 @@ pub struct Answered {
     pub at: Moment,
     /// In microseconds.
     pub took: u64,
+    /// What is worth saying of it, if it passed.
+    #[serde(default)]
+    pub note: Option<String>,
     /// Phase and reason, if it failed.
     pub failure: Option<(String, String)>,
 }

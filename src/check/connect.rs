@@ -5,15 +5,16 @@
 //! to it.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, sockopt};
 
-use super::{Deadline, Failure, Phase, Target, resolve};
+use super::route::Route;
+use super::{Deadline, Failure, Phase, resolve};
 use crate::file::reason;
 
 /// The start an address gets over the next one: RFC 8305, 8.
@@ -34,21 +35,25 @@ pub struct Stream {
     set: [Option<Duration>; 2],
 }
 
-/// Looks the target up and connects to the first of its addresses that answers.
+/// Looks the route's target up and connects to the first of its addresses that answers.
 ///
 /// # Errors
 /// [`Phase::Resolve`] or [`Phase::Connect`], the latter with a reason for each address.
-pub fn connect(target: &Target, deadline: Deadline) -> Result<Stream, Failure> {
-    let addresses = resolve::addresses(target, deadline)?;
+pub fn connect(route: &Route, deadline: Deadline) -> Result<Stream, Failure> {
+    let addresses = route.addresses(deadline)?;
     if let [only] = addresses[..] {
-        return alone(only, deadline);
+        return alone(only, route.source, deadline);
     }
-    let socket = race(&resolve::in_turns(&addresses), deadline)?;
+    let socket = race(&resolve::in_turns(&addresses), route.source, deadline)?;
     Ok(Stream::new(socket, deadline))
 }
 
 /// One address needs no race: the kernel waits for it, which spares asking it for news.
-fn alone(address: SocketAddr, deadline: Deadline) -> Result<Stream, Failure> {
+fn alone(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    deadline: Deadline,
+) -> Result<Stream, Failure> {
     // Linux's word for a connect that ran out of SO_SNDTIMEO (socket(7)).
     const TIMED_OUT: i32 = Errno::EINPROGRESS as i32;
     let failed = |error: io::Error| match error.raw_os_error() {
@@ -56,7 +61,7 @@ fn alone(address: SocketAddr, deadline: Deadline) -> Result<Stream, Failure> {
         _ if error.kind() == io::ErrorKind::TimedOut => silence(deadline),
         _ => Failure::new(Phase::Connect, &reason(&error)),
     };
-    let socket = open(address, SockFlag::SOCK_CLOEXEC).map_err(failed)?;
+    let socket = open(address, source, SockFlag::SOCK_CLOEXEC).map_err(failed)?;
     let mut stream = Stream::new(socket, deadline);
     // It limits the connect, too.
     stream.set_timeout(Way::Out).map_err(failed)?;
@@ -79,14 +84,18 @@ fn silence(deadline: Deadline) -> Failure {
 }
 
 /// Connects to the first address that answers.
-fn race(addresses: &[SocketAddr], deadline: Deadline) -> Result<TcpStream, Failure> {
+fn race(
+    addresses: &[SocketAddr],
+    source: Option<IpAddr>,
+    deadline: Deadline,
+) -> Result<TcpStream, Failure> {
     let parts = u32::try_from(2 * addresses.len())
         .unwrap_or(u32::MAX)
         .max(1);
     let head_start = HEAD_START.min(deadline.left() / parts);
     let mut race = Race::default();
     for (index, &address) in addresses.iter().enumerate() {
-        race.enter(address);
+        race.enter(address, source);
         let is_last = index + 1 == addresses.len();
         let patience = if is_last { deadline.left() } else { head_start };
         if let Some(socket) = race.winner(patience) {
@@ -121,8 +130,8 @@ impl Race {
             .ok_or_else(|| self.failure(deadline))
     }
 
-    fn enter(&mut self, address: SocketAddr) {
-        match begin(address) {
+    fn enter(&mut self, address: SocketAddr, source: Option<IpAddr>) {
+        match begin(address, source) {
             Ok(socket) => self.running.push(Attempt { address, socket }),
             Err(error) => self.failed.push((address, reason(&error))),
         }
@@ -191,21 +200,44 @@ fn all_reasons(failed: &[(SocketAddr, String)]) -> String {
 }
 
 /// Starts a connection and does not wait for it: std's `connect_timeout` can only wait for one.
-fn begin(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = open(address, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK)?;
+fn begin(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = open(
+        address,
+        source,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+    )?;
     match connect_to(&socket, address) {
         Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),
         Err(error) => Err(error.into()),
     }
 }
 
-fn open(address: SocketAddr, flags: SockFlag) -> io::Result<TcpStream> {
+fn open(address: SocketAddr, source: Option<IpAddr>, flags: SockFlag) -> io::Result<TcpStream> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::Inet,
         SocketAddr::V6(_) => AddressFamily::Inet6,
     };
     let socket = socket::socket(family, SockType::Stream, flags, None)?;
+    if let Some(source) = source {
+        leave_from(&socket, source).map_err(|error| {
+            let text = format!("source {source}: {}", error.desc());
+            io::Error::other(text)
+        })?;
+    }
     Ok(TcpStream::from(socket))
+}
+
+/// The near end's port is left for the connect to choose: bound here, it would be kept from every other connection.
+fn leave_from(socket: &OwnedFd, source: IpAddr) -> nix::Result<()> {
+    socket::setsockopt(socket, sockopt::IpBindAddressNoPort, &true)?;
+    let socket = socket.as_raw_fd();
+    match source {
+        IpAddr::V4(from) => socket::bind(socket, &SockaddrIn::from(SocketAddrV4::new(from, 0))),
+        IpAddr::V6(from) => {
+            let from = SocketAddrV6::new(from, 0, 0, 0);
+            socket::bind(socket, &SockaddrIn6::from(from))
+        }
+    }
 }
 
 fn connect_to(socket: &TcpStream, address: SocketAddr) -> nix::Result<()> {
@@ -354,7 +386,7 @@ mod tests {
         let (_listener, live) = listener();
         let (closed, dead) = listener();
         drop(closed);
-        let socket = race(&[dead, live], Deadline::after(Duration::from_secs(5)));
+        let socket = race(&[dead, live], None, Deadline::after(Duration::from_secs(5)));
         assert_eq!(socket.expect("live").peer_addr().expect("connected"), live);
     }
 
@@ -363,7 +395,7 @@ mod tests {
         let (_queue, _socket, dead) = swallowing();
         let (_listener, live) = listener();
         let deadline = Deadline::after(Duration::from_secs(10));
-        let socket = race(&[dead, live], deadline).expect("live");
+        let socket = race(&[dead, live], None, deadline).expect("live");
         assert_eq!(socket.peer_addr().expect("connected"), live);
         assert!(
             deadline.left() > Duration::from_secs(5),
@@ -377,7 +409,7 @@ mod tests {
         let (closed, dead) = listener();
         drop(closed);
         let deadline = Deadline::after(Duration::from_millis(300));
-        let failure = race(&[silent, dead], deadline).expect_err("both are dead");
+        let failure = race(&[silent, dead], None, deadline).expect_err("both are dead");
         let expected = "Connection refused (127.0.0.1), no answer within 0.3s (127.0.0.1)";
         assert_eq!(
             (failure.phase, failure.reason.as_str()),

@@ -9,24 +9,28 @@ use ureq::config::Config;
 use ureq::http::Response;
 use ureq::{Agent, Body, Error};
 
+use super::resolve::Host;
+use super::route::Route;
 use super::wire::{self, CurrentRun, Home, LARGEST_HEADERS, NoResolver, Run, Wire};
-use super::{Deadline, Failure, Kind, Phase, Probe, Target, redirect};
+use super::{Deadline, Failure, Kind, Note, Phase, Probe, redirect};
 use crate::settings::Settings;
 
 /// `type = http`
 pub const HTTP: Kind = Kind {
     name: "http",
+    has_route: true,
     default_port: Some(80),
     keys: &["path"],
-    read: |settings, target| read("http", settings, target),
+    read: |settings, route| read("http", settings, route),
 };
 
 /// `type = https`
 pub const HTTPS: Kind = Kind {
     name: "https",
+    has_route: true,
     default_port: Some(443),
     keys: &["path"],
-    read: |settings, target| read("https", settings, target),
+    read: |settings, route| read("https", settings, route),
 };
 
 /// How much of a body is read: enough to know that it comes, whatever follows.
@@ -64,13 +68,15 @@ thread_local! {
     static CLIENT: OnceCell<Client> = const { OnceCell::new() };
 }
 
-fn read(scheme: &str, settings: &mut Settings, target: Target) -> Option<Box<dyn Probe>> {
+fn read(scheme: &str, settings: &mut Settings, route: &Route) -> Option<Box<dyn Probe>> {
     let path = settings.or("path", "/".to_owned(), path);
-    let uri = uri(scheme, &target, &path);
+    let uri = uri(scheme, &route.name, route.to.port, &path);
     match uri.parse() {
-        Ok(uri) => Some(Box::new(Http {
-            home: Arc::new(Home { uri, target }),
-        })),
+        Ok(uri) => {
+            let route = route.clone();
+            let home = Arc::new(Home { uri, route });
+            Some(Box::new(Http { home }))
+        }
         Err(error) => {
             settings.note("path", format!("{uri} is not a URL: {error}"));
             None
@@ -95,21 +101,21 @@ fn path(text: &str) -> Result<String, String> {
 }
 
 /// Without the scheme's own port, which a `Host` header leaves out (RFC 9110, 4.2.3).
-fn uri(scheme: &str, target: &Target, path: &str) -> String {
+fn uri(scheme: &str, host: &Host, port: u16, path: &str) -> String {
     let usual = match scheme {
         "https" => 443,
         _ => 80,
     };
     // A zone is this machine's business and in no URL (RFC 9844, 4).
-    let shown = target.host.bracketed();
+    let shown = host.bracketed();
     let host = match shown.split_once('%') {
         Some((address, _)) => format!("{address}]"),
         None => shown,
     };
-    if target.port == usual {
+    if port == usual {
         return format!("{scheme}://{host}{path}");
     }
-    format!("{scheme}://{host}:{}{path}", target.port)
+    format!("{scheme}://{host}:{port}{path}")
 }
 
 impl Client {
@@ -142,13 +148,14 @@ impl Client {
 }
 
 impl Probe for Http {
-    fn probe(&self, deadline: Deadline) -> Result<(), Failure> {
+    fn probe(&self, route: &Route, deadline: Deadline) -> Result<Note, Failure> {
         let run = || Run {
-            home: Arc::clone(&self.home),
+            home: self.home.by(route),
             deadline,
             first_words: Vec::new(),
         };
-        CLIENT.with(|client| client.get_or_init(|| Client::new(run())).visit(run()))
+        CLIENT.with(|client| client.get_or_init(|| Client::new(run())).visit(run()))?;
+        Ok(None)
     }
 }
 
@@ -249,7 +256,6 @@ fn not_http(first_words: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::resolve::Host;
 
     #[test]
     fn paths() {
@@ -269,7 +275,7 @@ mod tests {
     fn the_usual_port_is_not_named() {
         let url = |scheme, host, port| {
             let host = Host::parse(host).expect("a host");
-            uri(scheme, &Target { host, port }, "/p")
+            uri(scheme, &host, port, "/p")
         };
         assert_eq!(url("http", "a.b", 80), "http://a.b/p");
         assert_eq!(url("https", "a.b", 80), "https://a.b:80/p");

@@ -6,8 +6,10 @@
 mod buffers;
 pub mod connect;
 pub mod http;
+pub mod pattern;
 mod redirect;
 pub mod resolve;
+pub mod route;
 pub mod tcp;
 pub mod tls;
 mod wire;
@@ -21,15 +23,18 @@ use std::time::{Duration, Instant};
 use crate::health::Thresholds;
 use crate::settings::{self, Settings};
 
-use resolve::Host;
+use route::{ROUTE_KEYS, Route};
+
+pub use route::Target;
 
 /// Every kind of check.
 pub const KINDS: &[&Kind] = &[&tcp::TCP, &http::HTTP, &http::HTTPS];
 
 /// The keys that every kind has.
-const COMMON_KEYS: [&str; 7] = [
-    "action", "fall", "hostname", "port", "rise", "timeout", "type",
-];
+const COMMON_KEYS: [&str; 5] = ["action", "fall", "rise", "timeout", "type"];
+
+/// heartbeat.py's configurations have it on checks of every type.
+const HARMLESS_KEY: &str = "path";
 
 /// Longest reason that is kept, in characters: a peer may send megabytes.
 const LONGEST_REASON: usize = 300;
@@ -39,36 +44,38 @@ const LONGEST_REASON: usize = 300;
 pub struct Kind {
     /// The value of `type`, in lower case.
     pub name: &'static str,
-    /// The port where the file gives none; `None` = the file must give one.
+    /// It goes somewhere, and has the keys of a route.
+    pub has_route: bool,
+    /// The port where the file gives none; `None` = the file must give one, if there is a route.
     pub default_port: Option<u16>,
     /// The keys it has beside the common ones.
     pub keys: &'static [&'static str],
     /// Reads its own keys and makes the probe. `None`: something is wrong, and noted.
-    pub read: fn(&mut Settings, Target) -> Option<Box<dyn Probe>>,
+    pub read: fn(&mut Settings, &Route) -> Option<Box<dyn Probe>>,
 }
 
-/// Where a check goes.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// Name or address.
-    pub host: Host,
-    /// Port.
-    pub port: u16,
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host.bracketed(), self.port)
+impl Kind {
+    fn has(&self, key: &str) -> bool {
+        let own = self.keys.contains(&key) || COMMON_KEYS.contains(&key);
+        own || self.has_route && ROUTE_KEYS.contains(&key)
     }
 }
 
+/// What is worth saying of a check that has passed, such as the days that its certificate has left.
+pub type Note = Option<String>;
+
 /// One way to test an endpoint.
 pub trait Probe: fmt::Debug + Send + Sync {
-    /// Tests once, and is back by the deadline.
+    /// Tests once, and is back by the deadline. `route` is the check's own, or leads to one address of it.
     ///
     /// # Errors
     /// Why the endpoint is down.
-    fn probe(&self, deadline: Deadline) -> Result<(), Failure>;
+    fn probe(&self, route: &Route, deadline: Deadline) -> Result<Note, Failure>;
+
+    /// What is tested, for the log, where that is not where the route leads.
+    fn endpoint(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A thing that is tested.
@@ -78,8 +85,8 @@ pub struct Check {
     pub name: String,
     /// `tcp`, `http`, …
     pub kind: &'static str,
-    /// Where it goes, for the log.
-    pub target: Target,
+    /// What is tested, for the log: `localhost:80`.
+    pub endpoint: String,
     /// The whole check must be over after this long.
     pub timeout: Duration,
     /// When its standing changes.
@@ -88,6 +95,7 @@ pub struct Check {
     pub actions: Vec<String>,
     /// Tells whether it is still the same probe after the file has been read again.
     pub identity: String,
+    route: Route,
     probe: Box<dyn Probe>,
 }
 
@@ -95,7 +103,6 @@ impl Check {
     /// Reads a section. `None`: something is wrong, and noted in `settings`.
     pub fn read(settings: &mut Settings) -> Option<Self> {
         let kind = read_kind(settings);
-        let host = settings.or("hostname", Host::default(), Host::parse);
         let timeout = Duration::from_secs(5);
         let timeout = settings.or("timeout", timeout, settings::duration);
         let thresholds = Thresholds {
@@ -103,23 +110,22 @@ impl Check {
             fall: settings.or("fall", 1, settings::results),
         };
         let actions = read_actions(settings);
-        let port = read_port(settings, kind);
-        // A wrong port is noted; the kind's own keys are read all the same, so that they are judged too.
-        let target = Target {
-            port: port.unwrap_or(1),
-            host,
-        };
-        let probe = (kind?.read)(settings, target.clone());
-        port?;
+        note_foreign_keys(settings, kind);
+        let route = Route::read(settings, kind.filter(|kind| kind.has_route));
+        let probe = (kind?.read)(settings, &route)?;
+        if settings.has_problems() {
+            return None;
+        }
         Some(Self {
             name: settings.section().to_owned(),
             kind: kind?.name,
-            identity: identity(settings, kind?, &target),
-            target,
+            endpoint: probe.endpoint().unwrap_or_else(|| endpoint(&route)),
             timeout,
             thresholds,
             actions: actions?,
-            probe: probe?,
+            identity: identity(settings, kind?),
+            route,
+            probe,
         })
     }
 
@@ -127,10 +133,10 @@ impl Check {
     ///
     /// # Errors
     /// Why the endpoint is down. A probe that panics has failed, too.
-    pub fn run(&self) -> Result<(), Failure> {
+    pub fn run(&self) -> Result<Note, Failure> {
         let deadline = Deadline::after(self.timeout);
         // A probe shares nothing that a panic could leave half changed: its connection is dropped on the way.
-        let result = catch_unwind(AssertUnwindSafe(|| self.probe.probe(deadline)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.probe(deadline)));
         result.unwrap_or_else(|panic| {
             let words = panic.downcast_ref::<&str>().copied();
             let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -138,12 +144,65 @@ impl Check {
             Err(Failure::new(Phase::Panic, &text))
         })
     }
+
+    fn probe(&self, deadline: Deadline) -> Result<Note, Failure> {
+        if self.route.all {
+            return self.probe_all(deadline);
+        }
+        self.probe.probe(&self.route, deadline)
+    }
+
+    /// One address after the other; the first that fails is named.
+    fn probe_all(&self, deadline: Deadline) -> Result<Note, Failure> {
+        let mut note = None;
+        for address in self.route.addresses(deadline)? {
+            let result = self.probe.probe(&self.route.by(address), deadline);
+            note = result.map_err(|failure| {
+                let reason = format!("{} ({})", failure.reason, address.ip());
+                Failure::new(failure.phase, &reason)
+            })?;
+        }
+        Ok(note)
+    }
 }
 
 /// All keys that some kind of check has.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     let own = KINDS.iter().flat_map(|kind| kind.keys.iter().copied());
-    own.chain(COMMON_KEYS)
+    own.chain(COMMON_KEYS).chain(ROUTE_KEYS)
+}
+
+/// What belongs to another kind is a slip where it stands in the check's own section; inherited, it is meant for others.
+fn note_foreign_keys(settings: &mut Settings, kind: Option<&'static Kind>) {
+    let Some(kind) = kind else {
+        return;
+    };
+    let others: BTreeSet<&str> = keys().filter(|key| !kind.has(key)).collect();
+    let others = others.into_iter().filter(|key| *key != HARMLESS_KEY);
+    let is_own = |key: &&str| settings.value(key).is_some_and(|value| !value.inherited);
+    for key in others.filter(is_own).collect::<Vec<_>>() {
+        let owners = KINDS.iter().filter(|other| other.has(key));
+        let owners: Vec<_> = owners.map(|other| other.name).collect();
+        let text = format!(
+            "a check of type {} has no such key ({})",
+            kind.name,
+            owners.join(", ")
+        );
+        settings.note(key, text);
+    }
+}
+
+/// Where it goes, and by which address if that is another one.
+fn endpoint(route: &Route) -> String {
+    if route.to.host == route.name {
+        return route.to.to_string();
+    }
+    format!(
+        "{}:{} at {}",
+        route.name.bracketed(),
+        route.to.port,
+        route.to.host
+    )
 }
 
 fn read_kind(settings: &mut Settings) -> Option<&'static Kind> {
@@ -158,20 +217,6 @@ fn read_kind(settings: &mut Settings) -> Option<&'static Kind> {
         let wrong = || format!("is not a type of check ({})", names.join(", "));
         found.copied().ok_or_else(wrong)
     })
-}
-
-fn read_port(settings: &mut Settings, kind: Option<&Kind>) -> Option<u16> {
-    if settings.value("port").is_some() {
-        return settings.optional("port", settings::port);
-    }
-    let kind = kind?;
-    if kind.default_port.is_none() {
-        settings.note(
-            "port",
-            format!("missing; type {} must give one (1 to 65535)", kind.name),
-        );
-    }
-    kind.default_port
 }
 
 /// The actions that a check names, in lower case.
@@ -201,14 +246,12 @@ fn read_actions(settings: &mut Settings) -> Option<Vec<String>> {
 }
 
 /// What makes a probe the same one: where it goes, and what its kind asks for.
-fn identity(settings: &Settings, kind: &Kind, target: &Target) -> String {
+fn identity(settings: &Settings, kind: &Kind) -> String {
     let mut hasher = DefaultHasher::new();
-    (kind.name, target.to_string()).hash(&mut hasher);
-    for key in kind.keys {
-        settings
-            .value(key)
-            .map(|value| &value.text)
-            .hash(&mut hasher);
+    kind.name.hash(&mut hasher);
+    for key in kind.keys.iter().chain(&ROUTE_KEYS) {
+        let text = settings.value(key).map(|value| &value.text);
+        text.hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())
 }
@@ -286,7 +329,7 @@ pub struct Outcome {
     /// The pool's era that it was begun in.
     pub era: u64,
     /// Up, or why not.
-    pub result: Result<(), Failure>,
+    pub result: Result<Note, Failure>,
     /// How long it took.
     pub took: Duration,
 }
@@ -328,7 +371,7 @@ mod tests {
     struct Panics;
 
     impl Probe for Panics {
-        fn probe(&self, _: Deadline) -> Result<(), Failure> {
+        fn probe(&self, _: &Route, _: Deadline) -> Result<Note, Failure> {
             panic!("out of\nluck");
         }
     }
@@ -338,10 +381,11 @@ mod tests {
         let check = Check {
             name: "a".to_owned(),
             kind: "tcp",
-            target: Target {
-                host: Host::default(),
+            endpoint: String::new(),
+            route: Route::to(Target {
+                host: resolve::Host::default(),
                 port: 1,
-            },
+            }),
             timeout: Duration::from_secs(1),
             thresholds: Thresholds::default(),
             actions: vec!["x".to_owned()],

@@ -1,22 +1,22 @@
 //! tcp: up when a connection is established. What the service would say is not waited for.
 
-use super::{Deadline, Failure, Kind, Probe, Target, connect};
+use super::route::Route;
+use super::{Deadline, Failure, Kind, Note, Probe, connect};
 
 /// `type = tcp`
 pub const TCP: Kind = Kind {
     name: "tcp",
+    has_route: true,
     default_port: None,
     keys: &[],
-    read: |_, target| Some(Box::new(Tcp { target })),
+    read: |_, _| Some(Box::new(Tcp)),
 };
 
 #[derive(Debug)]
-struct Tcp {
-    target: Target,
-}
+struct Tcp;
 
 impl Probe for Tcp {
-    fn probe(&self, deadline: Deadline) -> Result<(), Failure> {
-        connect::connect(&self.target, deadline).map(drop)
+    fn probe(&self, route: &Route, deadline: Deadline) -> Result<Note, Failure> {
+        connect::connect(route, deadline).map(|_| None)
     }
 }

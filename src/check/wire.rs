@@ -13,6 +13,7 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 use super::buffers::Growing;
 use super::connect::{self, Stream};
 use super::resolve::Host;
+use super::route::Route;
 use super::tls::{self, TlsStream};
 use super::{Deadline, Failure, Phase, Target};
 use crate::file::reason;
@@ -36,7 +37,7 @@ pub struct Home {
     /// As it is asked for.
     pub uri: Uri,
     /// As it is connected to.
-    pub target: Target,
+    pub route: Route,
 }
 
 /// One execution of a check, across redirects.
@@ -104,10 +105,10 @@ impl Connector for Wire {
             .uri
             .path_and_query()
             .map_or(0, |path| path.as_str().len());
-        let target = home.target_of(details.uri).map_err(carried)?;
-        let stream = connect::connect(&target, deadline).map_err(carried)?;
+        let route = home.route_to(details.uri).map_err(carried)?;
+        let stream = connect::connect(&route, deadline).map_err(carried)?;
         let stream = if details.needs_tls() {
-            let tls = tls::handshake(stream, &target.host, deadline).map_err(carried)?;
+            let tls = tls::handshake(stream, &route.name, deadline).map_err(carried)?;
             Channel::Tls(Box::new(tls))
         } else {
             Channel::Tcp(stream)
@@ -122,10 +123,21 @@ impl Connector for Wire {
 }
 
 impl Home {
-    fn target_of(&self, uri: &Uri) -> Result<Target, Failure> {
+    /// The same, connected to on another way.
+    pub fn by(self: &Arc<Self>, route: &Route) -> Arc<Self> {
+        if self.route == *route {
+            return Arc::clone(self);
+        }
+        Arc::new(Self {
+            uri: self.uri.clone(),
+            route: route.clone(),
+        })
+    }
+
+    fn route_to(&self, uri: &Uri) -> Result<Route, Failure> {
         let wrong = |what: &str| Failure::new(Phase::Status, &format!("redirect to {uri}: {what}"));
         if uri.scheme() == self.uri.scheme() && uri.authority() == self.uri.authority() {
-            return Ok(self.target.clone());
+            return Ok(self.route.clone());
         }
         let host = uri.host().ok_or_else(|| wrong("no host"))?;
         let port = match uri.scheme_str() {
@@ -135,7 +147,7 @@ impl Home {
         };
         let port = uri.port_u16().unwrap_or(port);
         let host = Host::parse(host).map_err(|text| wrong(&text))?;
-        Ok(Target { host, port })
+        Ok(self.route.elsewhere(Target { host, port }))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::action::{Ending, Finished, Job};
 use crate::check::{Check, Failure, Outcome};
 use crate::config::Config;
 use crate::converge::Place;
+use crate::decision::Transition;
 use crate::file;
 use crate::health::Health;
 use crate::maintenance::Maintenance;
@@ -51,8 +52,8 @@ impl Report {
     pub fn outcome(&mut self, place: usize, check: &Check, outcome: &Outcome, count: Option<&str>) {
         let line = || service_check(check, outcome, count);
         match (&outcome.result, self.failing.get_mut(&place)) {
-            (Ok(()), None) if count.is_none() => debug!("{}", line()),
-            (Ok(()), _) => {
+            (Ok(_), None) if count.is_none() => debug!("{}", line()),
+            (Ok(_), _) => {
                 self.failing.remove(&place);
                 info!("{}", line());
             }
@@ -97,13 +98,14 @@ impl Report {
 fn service_check(check: &Check, outcome: &Outcome, count: Option<&str>) -> String {
     let count = count.map(|count| format!(" ({count})")).unwrap_or_default();
     let status = match &outcome.result {
-        Ok(()) => format!("Healthy{count}"),
+        Ok(None) => format!("Healthy{count}"),
+        Ok(Some(note)) => format!("Healthy{count}, Note: {note}"),
         Err(failure) => format!("Unhealthy{count}, Reason: {failure}"),
     };
     format!(
         "[Service Check] Name: {}, Endpoint: {}, Type: {}, Timeout: {}, Status: {status}, Took: {:.3}s",
         check.name,
-        check.target,
+        check.endpoint,
         check.kind,
         bare_seconds(check.timeout),
         outcome.took.as_secs_f64(),
@@ -130,26 +132,38 @@ pub fn round_complete(round: u64, checks: usize, failed: usize, took: Duration) 
     debug!("Round {round} complete: {checks} checks, {failed} failed, took {took:.3}s.");
 }
 
-/// The verdict has changed. `names`: the checks that caused it; `action`: the one that follows it, where that is not all.
-pub fn transition(from: Health, to: Health, names: &[&str], action: Option<&str>) {
+/// The verdict has changed. `names`: the checks that caused it; `action`: the one that follows it, where that is not all;
+/// `in_force`: what the operator has said, which comes first.
+pub fn transition(
+    transition: &Transition,
+    names: &[&str],
+    action: Option<&str>,
+    in_force: Option<&Maintenance>,
+) {
+    let Transition { from, to, .. } = transition;
     let names = names.join(", ");
     let of = action
         .map(|action| format!(" of {action}"))
         .unwrap_or_default();
+    let follows = |usual: &str| match in_force {
+        Some(maintenance) => format!("But the node is {maintenance}."),
+        None => usual.to_owned(),
+    };
     match to {
-        Health::Unhealthy => warn!(
-            "One or more critical services{of} detected down. Running node demotion actions. \
-             Health: {from} -> {to}, Failed: {names}."
-        ),
+        Health::Unhealthy => {
+            let follows = follows("Running node demotion actions.");
+            warn!(
+                "One or more critical services{of} detected down. {follows} \
+                 Health: {from} -> {to}, Failed: {names}."
+            );
+        }
         Health::Healthy => {
+            let follows = follows("Running healthy node promotion actions.");
             let recovered = match names.as_str() {
                 "" => String::new(),
                 names => format!(", Recovered: {names}"),
             };
-            info!(
-                "All critical services{of} are up. Running healthy node promotion actions. \
-                 Health: {from} -> {to}{recovered}."
-            );
+            info!("All critical services{of} are up. {follows} Health: {from} -> {to}{recovered}.");
         }
         Health::Unknown => {}
     }
