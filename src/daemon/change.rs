@@ -7,6 +7,7 @@ use crate::cli::Mode;
 use crate::clock::Moment;
 use crate::config::{Config, General, LogTarget};
 use crate::converge::Order;
+use crate::file;
 use crate::maintenance::{self, Maintenance, Watch};
 use crate::reload::Change;
 use crate::report;
@@ -76,7 +77,11 @@ impl Daemon {
         let threads = parts.pool.threads_for(config.workers())?;
         let moves = parts.config.general.logfile != new.logfile;
         let sink = moves.then(|| parts.logger.open(&new.logfile)).transpose()?;
-        parts.ledger.move_to(StateFile::new(&new.statefile))?;
+        let moved = parts.ledger.move_to(StateFile::new(&new.statefile));
+        moved.map_err(|error| {
+            let refusal = file::refusal(&new.statefile, &error);
+            anyhow::anyhow!("statefile {}: {refusal}", new.statefile.display())
+        })?;
         if let Some(sink) = sink {
             parts.logger.move_to(sink);
         }

@@ -102,7 +102,7 @@ impl Daemon {
         true
     }
 
-    fn tell_transition(&self, transition: &Transition) {
+    fn tell_transition(&mut self, transition: &Transition) {
         let scope = transition.scope;
         if self.parts.decision.followers(scope).next().is_none() {
             return;
@@ -110,5 +110,7 @@ impl Daemon {
         let names = self.names(transition.checks.iter().copied());
         let action = self.subject(scope);
         report::transition(transition, &names, action, self.in_force.as_ref());
+        let subject = action.map(str::to_owned);
+        self.parts.runner.forget_hold(subject.as_deref());
     }
 }
