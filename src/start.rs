@@ -26,7 +26,11 @@ use crate::timing;
 /// Does what the arguments ask for.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
-    let config = match Config::load(&args.config) {
+    let loaded = match args.ask {
+        Some(_) => Config::load_to_ask(&args.config),
+        None => Config::load(&args.config),
+    };
+    let config = match loaded {
         Ok(config) => config,
         Err(problems) => {
             tell(&problems.to_string());
