@@ -6,6 +6,7 @@ use crate::clock::Moment;
 use crate::decision::Transition;
 use crate::health::{SYSTEM, Standing};
 use crate::report;
+use crate::settings::plain;
 
 impl Daemon {
     pub(super) fn begin_round(&mut self) {
@@ -48,28 +49,18 @@ impl Daemon {
         let Some(place) = self.parts.pool.take_back(outcome) else {
             return;
         };
-        let is_up = outcome.result.is_ok();
-        let before = self.parts.decision.judge().track(place).standing;
-        let transitions = match self.stopping {
-            Some(_) => Vec::new(),
-            None => self.record(place, outcome),
-        };
-        let judge = self.parts.decision.judge();
-        let contradicts = before != if is_up { Standing::Up } else { Standing::Down };
-        let count = judge.track(place).count(judge.thresholds(place));
-        let count = count.filter(|_| contradicts && self.stopping.is_none());
-        let check = &self.parts.config.checks[place];
-        self.report.outcome(place, check, outcome, count.as_deref());
-        for transition in &transitions {
-            self.tell(transition);
+        if self.stopping.is_some() {
+            let check = &self.parts.config.checks[place];
+            self.report.outcome(place, check, outcome, None);
+            return;
         }
-        if !self.round_told && judge.is_round_complete() && self.stopping.is_none() {
-            self.round_told = true;
-            let failed = judge.down(SYSTEM).count();
-            let took = Moment::now().since(self.round_begun);
-            report::round_complete(self.round, self.parts.config.checks.len(), failed, took);
-            self.save();
-        } else if !transitions.is_empty() {
+        let before = self.parts.decision.judge().track(place).standing;
+        let transitions = self.record(place, outcome);
+        self.tell_outcome(place, outcome, before);
+        for transition in &transitions {
+            self.tell_transition(transition);
+        }
+        if self.tell_end_of_round() || !transitions.is_empty() {
             self.save();
         }
     }
@@ -86,15 +77,56 @@ impl Daemon {
         transitions
     }
 
-    fn tell(&self, transition: &Transition) {
-        let Transition {
-            scope, from, to, ..
-        } = *transition;
+    fn tell_outcome(&mut self, place: usize, outcome: &Outcome, before: Standing) {
+        let judge = self.parts.decision.judge();
+        let is_for = if outcome.result.is_ok() {
+            Standing::Up
+        } else {
+            Standing::Down
+        };
+        let count = judge.track(place).count(judge.thresholds(place));
+        let count = count.filter(|_| is_for != before);
+        let check = &self.parts.config.checks[place];
+        self.report.outcome(place, check, outcome, count.as_deref());
+    }
+
+    /// Says once that every check of the round has answered; gives whether it was now.
+    fn tell_end_of_round(&mut self) -> bool {
+        let judge = self.parts.decision.judge();
+        if self.round_told || !judge.is_round_complete() {
+            return false;
+        }
+        self.round_told = true;
+        let failed = judge.down(SYSTEM).count();
+        let took = Moment::now().since(self.round_begun);
+        report::round_complete(self.round, self.parts.config.checks.len(), failed, took);
+        let summary = self.summary();
+        self.parts.manager.status(summary);
+        self.parts.manager.ready_once();
+        true
+    }
+
+    /// `unhealthy, down: web, db`
+    fn summary(&self) -> String {
+        let health = self.parts.decision.verdict(SYSTEM).health;
+        let down = self.names(self.parts.decision.judge().down(SYSTEM));
+        let maintenance = self.in_force.as_ref();
+        let maintenance = maintenance.map(|m| format!("{m}; ")).unwrap_or_default();
+        match down[..] {
+            [] => format!("{maintenance}{health}"),
+            _ => format!("{maintenance}{health}, down: {}", plain(&down.join(", "))),
+        }
+    }
+
+    fn tell_transition(&mut self, transition: &Transition) {
+        let scope = transition.scope;
         if self.parts.decision.followers(scope).next().is_none() {
             return;
         }
         let names = self.names(transition.checks.iter().copied());
         let action = self.subject(scope);
-        report::transition(from, to, &names, action);
+        report::transition(transition, &names, action, self.in_force.as_ref());
+        let subject = action.map(str::to_owned);
+        self.parts.runner.forget_hold(subject.as_deref());
     }
 }

@@ -27,11 +27,19 @@ mod checks;
 mod commands;
 mod config;
 mod decision;
+mod edges;
 mod lifecycle;
 mod log;
+mod maintenance;
 mod privileges;
+mod reload;
+mod scope;
 mod shipped;
+mod simulate;
+mod stall;
+mod status;
 mod support;
+mod thresholds;
 
 fn main() -> ExitCode {
     let trials = [
@@ -42,6 +50,14 @@ fn main() -> ExitCode {
         lifecycle::tests(),
         commands::tests(),
         decision::tests(),
+        thresholds::tests(),
+        scope::tests(),
+        reload::tests(),
+        maintenance::tests(),
+        edges::tests(),
+        stall::tests(),
+        status::tests(),
+        simulate::tests(),
         shipped::tests(),
     ]
     .into_iter()
@@ -49,6 +65,6 @@ fn main() -> ExitCode {
     .collect();
     let mut arguments = Arguments::from_args();
     // The tests wait for processes and clocks more than they compute.
-    arguments.test_threads.get_or_insert(6);
+    arguments.test_threads.get_or_insert(8);
     libtest_mimic::run(&arguments, trials).exit_code()
 }
