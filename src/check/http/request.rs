@@ -234,7 +234,8 @@ fn headers(text: &str) -> Result<HeaderMap, String> {
         if OURS.contains(&name.as_str()) {
             return Err(format!("has {shown}, which is heartbeat's own to say"));
         }
-        let value = HeaderValue::from_str(value).map_err(|_| {
+        let ascii = HeaderValue::from_str(value).ok();
+        let value = ascii.filter(|_| value.is_ascii()).ok_or_else(|| {
             format!("has {shown} with a value of other characters than ASCII's printable ones")
         })?;
         if headers.insert(name, value).is_some() {
@@ -255,14 +256,13 @@ fn headers(text: &str) -> Result<HeaderMap, String> {
 /// Basic authentication (RFC 7617).
 fn add_credentials(settings: &mut Settings, headers: &mut HeaderMap, secrets: &mut Secrets) {
     let is_given = |key| settings.value(key).is_some();
-    match (is_given("username"), is_given("password_file")) {
-        (false, false) => return,
-        (true, false) => settings.note("username", "password_file must go with it"),
-        (false, true) => settings.note("password_file", "username must go with it"),
-        (true, true) if headers.contains_key(AUTHORIZATION) => {
-            settings.note("username", "header gives an Authorization already");
-        }
-        (true, true) => {}
+    let (has_name, has_password) = (is_given("username"), is_given("password_file"));
+    if let Some((key, text)) = misfit(has_name, has_password, headers) {
+        settings.note(key, text);
+        return;
+    }
+    if !has_name {
+        return;
     }
     let name = settings.optional("username", username);
     let Some((name, password)) = name.zip(secret::read(settings, "password_file")) else {
@@ -274,6 +274,22 @@ fn add_credentials(settings: &mut Settings, headers: &mut HeaderMap, secrets: &m
         secrets.add(token.as_bytes());
         secrets.add(&password);
         headers.insert(AUTHORIZATION, value);
+    }
+}
+
+/// The key and what is wrong about it where not all of them fit together.
+fn misfit(
+    has_name: bool,
+    has_password: bool,
+    headers: &HeaderMap,
+) -> Option<(&'static str, &'static str)> {
+    match (has_name, has_password) {
+        (true, false) => Some(("username", "password_file must go with it")),
+        (false, true) => Some(("password_file", "username must go with it")),
+        (true, true) if headers.contains_key(AUTHORIZATION) => {
+            Some(("username", "header gives an Authorization already"))
+        }
+        _ => None,
     }
 }
 
