@@ -76,6 +76,7 @@ pub struct Settings {
     line: usize,
     values: BTreeMap<String, Value>,
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl Settings {
@@ -87,6 +88,7 @@ impl Settings {
             line,
             values,
             problems: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -132,18 +134,34 @@ impl Settings {
     /// Notes a problem at `key`, or at the section where the key is not there. An inherited value is the fault of
     /// `[DEFAULT]`, told once for all who inherit it.
     pub fn note(&mut self, key: &str, text: impl Into<String>) {
-        let problem = match self.values.get(key) {
+        let problem = self.at(key, text);
+        self.problems.push(problem);
+    }
+
+    /// Notes what is legal but unwise, in the same way.
+    pub fn warn(&mut self, key: &str, text: impl Into<String>) {
+        let warning = self.at(key, text);
+        self.warnings.push(warning);
+    }
+
+    fn at(&self, key: &str, text: impl Into<String>) -> Problem {
+        match self.values.get(key) {
             Some(value) if value.inherited => Problem::of_key(value.line, "DEFAULT", key, text),
             Some(value) => Problem::of_key(value.line, &self.section, key, text),
             None => Problem::of_key(self.line, &self.section, key, text),
-        };
-        self.problems.push(problem);
+        }
     }
 
     /// Whether a problem has been noted.
     #[must_use]
     pub fn has_problems(&self) -> bool {
         !self.problems.is_empty()
+    }
+
+    /// What is unwise, as far as the section has been read.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// The problems noted so far; the reading is done.
@@ -211,6 +229,17 @@ pub fn results(text: &str) -> Result<u32, String> {
     match decimal(text) {
         Some(results @ 1..=1000) => Ok(results),
         _ => Err("is not a number of results in a row (1 to 1000)".to_owned()),
+    }
+}
+
+/// A number of days.
+///
+/// # Errors
+/// What would be right.
+pub fn days(text: &str) -> Result<u32, String> {
+    match decimal(text) {
+        Some(days @ 1..=3650) => Ok(days),
+        _ => Err("is not a number of days (1 to 3650)".to_owned()),
     }
 }
 

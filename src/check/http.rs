@@ -11,14 +11,16 @@ use ureq::{Agent, Body, Error};
 
 use super::resolve::Host;
 use super::route::Route;
+use super::tls::Terms;
 use super::wire::{self, CurrentRun, Home, LARGEST_HEADERS, NoResolver, Run, Wire};
-use super::{Deadline, Failure, Kind, Note, Phase, Probe, redirect};
+use super::{Deadline, Failure, Kind, Need, Note, Phase, Probe, redirect};
 use crate::settings::Settings;
 
 /// `type = http`
 pub const HTTP: Kind = Kind {
     name: "http",
     has_route: true,
+    has_tls: false,
     default_port: Some(80),
     keys: &["path"],
     read: |settings, route| read("http", settings, route),
@@ -28,6 +30,7 @@ pub const HTTP: Kind = Kind {
 pub const HTTPS: Kind = Kind {
     name: "https",
     has_route: true,
+    has_tls: true,
     default_port: Some(443),
     keys: &["path"],
     read: |settings, route| read("https", settings, route),
@@ -70,11 +73,16 @@ thread_local! {
 
 fn read(scheme: &str, settings: &mut Settings, route: &Route) -> Option<Box<dyn Probe>> {
     let path = settings.or("path", "/".to_owned(), path);
+    let terms = match scheme {
+        "https" => Terms::read(settings),
+        _ => Some(Terms::default()),
+    };
     let uri = uri(scheme, &route.name, route.to.port, &path);
     match uri.parse() {
         Ok(uri) => {
             let route = route.clone();
-            let home = Arc::new(Home { uri, route });
+            let terms = terms?;
+            let home = Arc::new(Home { uri, route, terms });
             Some(Box::new(Http { home }))
         }
         Err(error) => {
@@ -129,7 +137,7 @@ impl Client {
     }
 
     /// Asks, and follows where it is sent.
-    fn visit(&self, run: Run) -> Result<(), Failure> {
+    fn visit(&self, run: Run) -> Result<Note, Failure> {
         let (mut uri, deadline) = (run.home.uri.clone(), run.deadline);
         *wire::lock(&self.run) = run;
         for _ in 0..=MOST_REDIRECTS {
@@ -139,7 +147,10 @@ impl Client {
             })?;
             match redirect::target(&answer, &uri)? {
                 Some(next) => uri = next,
-                None => return judge(answer, deadline),
+                None => {
+                    judge(answer, deadline)?;
+                    return Ok(wire::lock(&self.run).note.take());
+                }
             }
         }
         let text = format!("more than {MOST_REDIRECTS} redirects");
@@ -153,9 +164,13 @@ impl Probe for Http {
             home: self.home.by(route),
             deadline,
             first_words: Vec::new(),
+            note: None,
         };
-        CLIENT.with(|client| client.get_or_init(|| Client::new(run())).visit(run()))?;
-        Ok(None)
+        CLIENT.with(|client| client.get_or_init(|| Client::new(run())).visit(run()))
+    }
+
+    fn needs(&self) -> &[Need] {
+        self.home.terms.needs()
     }
 }
 

@@ -14,8 +14,8 @@ use super::buffers::Growing;
 use super::connect::{self, Stream};
 use super::resolve::Host;
 use super::route::Route;
-use super::tls::{self, TlsStream};
-use super::{Deadline, Failure, Phase, Target};
+use super::tls::{self, Terms, TlsStream};
+use super::{Deadline, Failure, Note, Phase, Target};
 use crate::file::reason;
 
 /// Largest headers of an answer.
@@ -38,6 +38,8 @@ pub struct Home {
     pub uri: Uri,
     /// As it is connected to.
     pub route: Route,
+    /// What its keys ask of every handshake, elsewhere too.
+    pub terms: Terms,
 }
 
 /// One execution of a check, across redirects.
@@ -49,6 +51,8 @@ pub struct Run {
     pub deadline: Deadline,
     /// The first bytes of the last connection's answer.
     pub first_words: Vec<u8>,
+    /// What is worth saying of the last handshake.
+    pub note: Note,
 }
 
 /// The execution that is under way on a worker.
@@ -108,7 +112,10 @@ impl Connector for Wire {
         let route = home.route_to(details.uri).map_err(carried)?;
         let stream = connect::connect(&route, deadline).map_err(carried)?;
         let stream = if details.needs_tls() {
-            let tls = tls::handshake(stream, &route.name, deadline).map_err(carried)?;
+            let name = home.certificate_name(details.uri, &route);
+            let (tls, note) =
+                tls::handshake(stream, name, &home.terms, deadline).map_err(carried)?;
+            lock(&self.run).note = note;
             Channel::Tls(Box::new(tls))
         } else {
             Channel::Tcp(stream)
@@ -131,12 +138,26 @@ impl Home {
         Arc::new(Self {
             uri: self.uri.clone(),
             route: route.clone(),
+            terms: self.terms.clone(),
         })
+    }
+
+    /// Whether this is where the check begins, and not where a redirect has led.
+    fn is_home(&self, uri: &Uri) -> bool {
+        uri.scheme() == self.uri.scheme() && uri.authority() == self.uri.authority()
+    }
+
+    /// Who must show a certificate at the end of `route`, which leads to `uri`.
+    fn certificate_name<'a>(&'a self, uri: &Uri, route: &'a Route) -> &'a Host {
+        if self.is_home(uri) {
+            return self.terms.name_at_home(&route.name);
+        }
+        &route.name
     }
 
     fn route_to(&self, uri: &Uri) -> Result<Route, Failure> {
         let wrong = |what: &str| Failure::new(Phase::Status, &format!("redirect to {uri}: {what}"));
-        if uri.scheme() == self.uri.scheme() && uri.authority() == self.uri.authority() {
+        if self.is_home(uri) {
             return Ok(self.route.clone());
         }
         let host = uri.host().ok_or_else(|| wrong("no host"))?;

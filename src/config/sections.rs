@@ -32,7 +32,7 @@ pub fn judge(path: &Path, text: &str) -> (Option<Draft>, Vec<Problem>) {
     problems.extend(names(&document));
     let general = general::read(path, &document, &mut problems);
     let mut actions = actions(&document, &mut problems);
-    let checks = checks(&document, &actions, &mut problems);
+    let checks = checks(&document, &actions, &mut problems, &mut warnings);
     if checks.is_none() && problems.is_empty() {
         let text = "no check: add a section such as [web] with type, port and action";
         problems.push(Problem::new(document.lines.max(1), "", text));
@@ -190,6 +190,7 @@ fn checks(
     document: &Document,
     actions: &[Action],
     problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
 ) -> Option<Vec<Check>> {
     let ours = [GENERAL, PROMOTIONS, DEMOTIONS, DEFAULT];
     let is_check = |s: &&Section| !ours.iter().any(|name| s.name.eq_ignore_ascii_case(name));
@@ -210,6 +211,7 @@ fn checks(
                 settings.note("action", undefined(&name, actions));
             }
         }
+        warnings.extend_from_slice(settings.warnings());
         problems.extend(settings.into_problems());
         complete &= check.is_some();
         checks.extend(check);
