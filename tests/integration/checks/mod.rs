@@ -12,6 +12,7 @@ mod down;
 mod https;
 mod names;
 mod request;
+mod terms;
 mod tls;
 mod up;
 
@@ -23,6 +24,7 @@ pub fn tests() -> Vec<Trial> {
         https::tests(),
         names::tests(),
         request::tests(),
+        terms::tests(),
         tls::tests(),
         up::tests(),
     ]
