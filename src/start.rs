@@ -13,6 +13,7 @@ use crate::daemon::{Daemon, Parts};
 use crate::decision::Decision;
 use crate::file::refusal;
 use crate::ledger::Ledger;
+use crate::machine;
 use crate::maintenance::{self, Watch};
 use crate::operator;
 use crate::pool::Pool;
@@ -69,7 +70,11 @@ fn test(args: &Args, config: &Config) -> Exit {
     let actions = counted(config.actions.len(), "action");
     let file = args.config.display();
     let times = timing::lines(config);
-    let _ = writeln!(io::stdout(), "{file}: good: {checks}, {actions}\n{times}");
+    let mut lines = format!("{file}: good: {checks}, {actions}\n{times}\n");
+    for line in machine::lines(config, &args.config) {
+        lines += &format!("  {line}\n");
+    }
+    let _ = io::stdout().write_all(lines.as_bytes());
     Exit::Good
 }
 
