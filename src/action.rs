@@ -194,6 +194,10 @@ fn spawn(job: &Job) -> io::Result<(Child, Output)> {
     let mut child = Command::new("/bin/sh")
         .arg("-c")
         .arg(&job.command)
+        // Between systemd and heartbeat: a command's word would be taken for ours.
+        .env_remove("NOTIFY_SOCKET")
+        .env_remove("WATCHDOG_USEC")
+        .env_remove("WATCHDOG_PID")
         .envs(
             job.environment
                 .iter()

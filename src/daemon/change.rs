@@ -7,6 +7,7 @@ use crate::cli::Mode;
 use crate::clock::Moment;
 use crate::config::{Config, General, LogTarget};
 use crate::converge::Order;
+use crate::file;
 use crate::maintenance::{self, Maintenance, Watch};
 use crate::reload::Change;
 use crate::report;
@@ -55,6 +56,7 @@ impl Daemon {
         report::refused(problems);
         self.newer = None;
         self.parts.ledger.enter_refusal(problems);
+        self.parts.manager.ready();
         self.save();
     }
 
@@ -74,9 +76,15 @@ impl Daemon {
         self.fits(&config.general)?;
         let (parts, new) = (&mut self.parts, &config.general);
         let threads = parts.pool.threads_for(config.workers())?;
-        let moves = parts.config.general.logfile != new.logfile;
-        let sink = moves.then(|| parts.logger.open(&new.logfile)).transpose()?;
-        parts.ledger.move_to(StateFile::new(&new.statefile))?;
+        let is_other = parts.config.general.logfile != new.logfile;
+        let sink = is_other
+            .then(|| parts.logger.open(&new.logfile))
+            .transpose()?;
+        let moved = parts.ledger.move_to(StateFile::new(&new.statefile));
+        moved.map_err(|error| {
+            let refusal = file::refusal(&new.statefile, &error);
+            anyhow::anyhow!("statefile {}: {refusal}", new.statefile.display())
+        })?;
         if let Some(sink) = sink {
             parts.logger.move_to(sink);
         }
@@ -121,6 +129,7 @@ impl Daemon {
         let warnings: Vec<_> = config.warnings.iter().filter(is_new).collect();
         report::reloaded(parts.ledger.generation(), &change.text, &warnings);
         parts.config = config;
+        parts.manager.ready();
         self.save();
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use log::{debug, error, info, warn};
+use log::{Level, debug, error, info, log, warn};
 
 use crate::action::{Ending, Finished, Job};
 use crate::check::{Check, Failure, Outcome};
@@ -212,13 +212,18 @@ pub fn reloaded(generation: u64, changes: &str, warnings: &[&String]) {
     }
 }
 
-/// The guard is about to be asked, or would be in a rehearsal.
-pub fn asking(job: &Job, action: Option<&str>, is_rehearsal: bool) {
+/// The guard is about to be asked, or would be in a rehearsal. `was_held`: it has held before, and is asked again.
+pub fn asking(job: &Job, action: Option<&str>, was_held: bool, is_rehearsal: bool) {
     let verb = if is_rehearsal { "Would ask" } else { "Asking" };
     let of = action
         .map(|action| format!(" of {action}"))
         .unwrap_or_default();
-    info!("{verb}: {} (demotion guard{of})", shown(&job.command));
+    let level = if was_held { Level::Debug } else { Level::Info };
+    log!(
+        level,
+        "{verb}: {} (demotion guard{of})",
+        shown(&job.command)
+    );
 }
 
 /// The guard has ended. `was_held`: it has held before, which is no news.

@@ -27,12 +27,17 @@ mod checks;
 mod commands;
 mod config;
 mod decision;
+mod edges;
 mod lifecycle;
 mod log;
+mod maintenance;
 mod privileges;
+mod reload;
 mod scope;
 mod shipped;
 mod simulate;
+mod stall;
+mod status;
 mod support;
 mod thresholds;
 
@@ -47,6 +52,11 @@ fn main() -> ExitCode {
         decision::tests(),
         thresholds::tests(),
         scope::tests(),
+        reload::tests(),
+        maintenance::tests(),
+        edges::tests(),
+        stall::tests(),
+        status::tests(),
         simulate::tests(),
         shipped::tests(),
     ]
@@ -55,6 +65,6 @@ fn main() -> ExitCode {
     .collect();
     let mut arguments = Arguments::from_args();
     // The tests wait for processes and clocks more than they compute.
-    arguments.test_threads.get_or_insert(6);
+    arguments.test_threads.get_or_insert(8);
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -71,19 +71,12 @@ fn each_action_follows_its_own_checks() {
 
 fn by_default_all_actions_follow_all_checks() {
     let (web, smtp) = (Peer::silent(), Peer::down());
-    for general in ["interval = 60", "scope = System"] {
-        let config = two().check("web", "tcp", web.addr(), "nginx");
-        let config = config.check("smtp", "tcp", smtp.addr(), "mail");
-        let dir = Workdir::new();
-        dir.write(
-            "heartbeat.conf",
-            config
-                .text()
-                .replace("interval = 0.1\n", "")
-                .replace("scope = action", general),
-        );
+    let config = || Config::new().action("nginx").action("mail");
+    for general in [config(), config().general("scope", "System")] {
+        let config = general.check("web", "tcp", web.addr(), "nginx");
+        let dir = Workdir::with(&config.check("smtp", "tcp", smtp.addr(), "mail"));
         dir.heartbeat().once().expect(1);
-        assert_eq!(dir.words(), ["-nginx", "-mail"], "{general}");
+        assert_eq!(dir.words(), ["-nginx", "-mail"]);
     }
 }
 
