@@ -88,12 +88,10 @@ fn test(args: &Args, config: &Config) -> Exit {
     let checks = counted(config.checks.len(), "check");
     let actions = counted(config.actions.len(), "action");
     let file = args.config.display();
-    let times = timing::lines(config);
-    let mut lines = format!("{file}: good: {checks}, {actions}\n{times}\n");
-    for line in machine::lines(config, &args.config) {
-        lines += &format!("  {line}\n");
-    }
-    let _ = io::stdout().write_all(lines.as_bytes());
+    let mut lines = vec![timing::lines(config)];
+    lines.extend(machine::lines(config, &args.config));
+    let lines = lines.join("\n  ");
+    let _ = writeln!(io::stdout(), "{file}: good: {checks}, {actions}\n{lines}");
     Exit::Good
 }
 

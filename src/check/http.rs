@@ -136,6 +136,11 @@ impl Client {
         Self { agent, run }
     }
 
+    /// What is worth saying of the last connection.
+    fn note(&self) -> Note {
+        wire::lock(&self.run).note.take()
+    }
+
     /// Asks, and follows where it is sent.
     fn visit(&self, run: Run) -> Result<Note, Failure> {
         let (mut uri, deadline) = (run.home.uri.clone(), run.deadline);
@@ -147,10 +152,7 @@ impl Client {
             })?;
             match redirect::target(&answer, &uri)? {
                 Some(next) => uri = next,
-                None => {
-                    judge(answer, deadline)?;
-                    return Ok(wire::lock(&self.run).note.take());
-                }
+                None => return judge(answer, deadline).map(|()| self.note()),
             }
         }
         let text = format!("more than {MOST_REDIRECTS} redirects");

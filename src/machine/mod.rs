@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access, geteuid};
 
-use crate::check::Need;
+use crate::check::{Check, Need};
 use crate::config::Config;
 use crate::file::reason;
 use crate::process::identity::Identity;
@@ -63,7 +63,7 @@ fn become_user(config: &Config) -> Result<Option<String>, String> {
 }
 
 fn needs(config: &Config) -> impl Iterator<Item = &Need> {
-    config.checks.iter().flat_map(|check| check.needs())
+    config.checks.iter().flat_map(Check::needs)
 }
 
 /// They have been read by root already: it is the reload that cannot.

@@ -77,6 +77,7 @@ fn the_example_names_every_key_with_its_default() {
         "addresses = any",
         "fall = 1",
         "path = /",
+        "#verify = yes",
     ] {
         assert!(example.contains(&format!("\n{default}\n")), "{default}");
     }

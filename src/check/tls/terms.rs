@@ -304,109 +304,99 @@ mod tests {
         assert!(!Arc::ptr_eq(&one, &client()));
     }
 
-    #[test]
-    fn what_is_wrong_is_told_at_its_key() {
+    /// What is wrong with one key beside a good certificate and its key, of which it may be one.
+    fn wrong(key: &str, text: &str) -> String {
         let dir = tempfile::tempdir().expect("a folder");
-        let key = KeyPair::generate().expect("a key");
+        let pair = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec!["a.example".to_owned()]).expect("a name");
-        let certificate = params.self_signed(&key).expect("signs itself").pem();
+        let certificate = params.self_signed(&pair).expect("signs itself").pem();
         let certificate = file(&dir, "cert.pem", &certificate, 0o644);
-        let other = KeyPair::generate().expect("a key").serialize_pem();
-        let encrypted = other.replace("BEGIN PRIVATE", "BEGIN ENCRYPTED PRIVATE");
-        let encrypted = encrypted.replace("END PRIVATE", "END ENCRYPTED PRIVATE");
-        let (open, shut) = (
-            key.serialize_pem(),
-            file(&dir, "key", &key.serialize_pem(), 0o600),
+        let pair = file(&dir, "key.pem", &pair.serialize_pem(), 0o600);
+        let mut keys = BTreeMap::from([("cert_file", &*certificate), ("key_file", &*pair)]);
+        assert_eq!(
+            read(&keys.clone().into_iter().collect::<Vec<_>>()).1,
+            [""; 0]
         );
+        keys.insert(key, text);
+        let (_, problems) = read(&keys.into_iter().collect::<Vec<_>>());
+        let [problem] = &problems[..] else {
+            panic!("{key}, {text}: {problems:#?}");
+        };
+        assert!(problem.starts_with(&format!("[web] {key}: ")), "{problem}");
+        problem.clone()
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_at_its_key() {
+        for (key, text, expected) in [
+            (
+                "ca_file",
+                "/missing",
+                "\"/missing\" cannot be read: No such file or directory",
+            ),
+            ("ca_file", "/dev/null", "is not a file"),
+            ("cert_file", "/", "is not a file"),
+            (
+                "min_cert_days",
+                "0",
+                "\"0\" is not a number of days (1 to 3650)",
+            ),
+            ("server_name", "a b", "\"a b\""),
+            ("verify", "maybe", "\"maybe\" is neither yes nor no"),
+        ] {
+            assert!(wrong(key, text).contains(expected), "{}", wrong(key, text));
+        }
+    }
+
+    #[test]
+    fn a_wrong_file_is_told_at_its_key() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let other = KeyPair::generate().expect("a key").serialize_pem();
+        let encrypted = other.replace("PRIVATE", "ENCRYPTED PRIVATE");
         let junk = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
         let cut = "-----BEGIN CERTIFICATE-----\nMAMC";
-        let at = |name: &str, text: &str| file(&dir, name, text, 0o600);
-        for (keys, expected) in [
+        for (key, text, mode, expected) in [
+            ("ca_file", "", 0o600, "holds no certificate in PEM"),
             (
-                vec![("ca_file", "/missing.pem".to_owned())],
-                "[web] ca_file: \"/missing.pem\" cannot be read: No such file or directory",
+                "ca_file",
+                junk,
+                0o600,
+                "holds a certificate that is none (1.)",
             ),
-            (vec![("ca_file", "/dev/null".to_owned())], "is not a file"),
+            ("ca_file", cut, 0o600, "its -----END line is missing"),
             (
-                vec![("ca_file", at("empty", ""))],
-                "holds no certificate in PEM",
-            ),
-            (
-                vec![("ca_file", at("junk", junk))],
+                "cert_file",
+                junk,
+                0o600,
                 "holds a certificate that is none (1.)",
             ),
             (
-                vec![("ca_file", at("cut", cut))],
-                "its -----END line is missing",
-            ),
-            (
-                vec![("cert_file", certificate.clone())],
-                "[web] cert_file: key_file is missing",
-            ),
-            (
-                vec![("key_file", shut.clone())],
-                "[web] key_file: cert_file is missing",
-            ),
-            (
-                vec![
-                    ("cert_file", certificate.clone()),
-                    ("key_file", at("other", &other)),
-                ],
+                "key_file",
+                &other,
+                0o600,
                 "is not the key of the certificate in cert_file",
             ),
-            (
-                vec![
-                    ("cert_file", certificate.clone()),
-                    ("key_file", at("enc", &encrypted)),
-                ],
-                "is encrypted",
-            ),
-            (
-                vec![
-                    ("cert_file", certificate.clone()),
-                    ("key_file", certificate.clone()),
-                ],
-                "can be read or written by everybody (mode 644",
-            ),
-            (
-                vec![
-                    ("cert_file", certificate.clone()),
-                    ("key_file", at("none", "-")),
-                ],
-                "holds no private key in PEM",
-            ),
-            (
-                vec![
-                    ("cert_file", certificate.clone()),
-                    ("key_file", file(&dir, "open", &open, 0o644)),
-                ],
-                "chmod o=",
-            ),
-            (
-                vec![("min_cert_days", "0".to_owned())],
-                "is not a number of days",
-            ),
-            (vec![("server_name", "a b".to_owned())], "[web] server_name"),
-            (
-                vec![("verify", "maybe".to_owned())],
-                "is neither yes nor no",
-            ),
+            ("key_file", &encrypted, 0o600, "is encrypted"),
+            ("key_file", "-", 0o600, "holds no private key in PEM"),
+            ("key_file", &other, 0o644, "everybody (mode 644; chmod o="),
         ] {
-            let keys: Vec<_> = keys
-                .iter()
-                .map(|(key, text)| (*key, text.as_str()))
-                .collect();
-            let (_, problems) = read(&keys);
+            let path = file(&dir, "file", text, mode);
+            let problem = wrong(key, &path);
+            assert!(problem.contains(expected), "{problem}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn a_client_certificate_needs_both() {
+        for (key, other) in [("cert_file", "key_file"), ("key_file", "cert_file")] {
+            let (terms, problems) = read(&[(key, "/dev/null")]);
+            let missing =
+                format!("[web] {key}: {other} is missing; a client certificate needs both");
             assert!(
-                problems.len() == 1 && problems[0].contains(expected),
-                "{keys:?}: {problems:#?}, not {expected}"
+                terms.is_none() && problems.contains(&missing),
+                "{problems:?}"
             );
         }
-        let good = [
-            ("cert_file", certificate.as_str()),
-            ("key_file", shut.as_str()),
-        ];
-        assert_eq!(read(&good).1, Vec::<String>::new());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod commands;
 mod defaults;
 mod dialect;
 mod junk;
+mod machine;
 mod mistakes;
 mod several;
 
@@ -18,6 +19,7 @@ pub fn tests() -> Vec<Trial> {
         defaults::tests(),
         dialect::tests(),
         junk::tests(),
+        machine::tests(),
         mistakes::tests(),
         several::tests(),
     ]
