@@ -80,6 +80,7 @@ fn the_example_names_every_key_with_its_default() {
         "method = GET",
         "follow_redirects = yes",
         "expect_status = 200",
+        "#verify = yes",
     ] {
         assert!(example.contains(&format!("\n{default}\n")), "{default}");
     }
