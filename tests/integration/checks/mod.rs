@@ -7,10 +7,14 @@ use crate::support::log::CheckLine;
 use crate::support::workdir::Workdir;
 
 mod answers;
+mod asked;
 mod bounds;
+mod credentials;
 mod down;
+mod expected;
 mod https;
 mod names;
+mod redirects;
 mod request;
 mod tls;
 mod up;
@@ -18,10 +22,14 @@ mod up;
 pub fn tests() -> Vec<Trial> {
     [
         answers::tests(),
+        asked::tests(),
         bounds::tests(),
+        credentials::tests(),
         down::tests(),
+        expected::tests(),
         https::tests(),
         names::tests(),
+        redirects::tests(),
         request::tests(),
         tls::tests(),
         up::tests(),

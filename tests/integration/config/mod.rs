@@ -8,6 +8,7 @@ use crate::support::workdir::Workdir;
 mod commands;
 mod defaults;
 mod dialect;
+mod http;
 mod junk;
 mod mistakes;
 mod several;
@@ -17,6 +18,7 @@ pub fn tests() -> Vec<Trial> {
         commands::tests(),
         defaults::tests(),
         dialect::tests(),
+        http::tests(),
         junk::tests(),
         mistakes::tests(),
         several::tests(),
