@@ -117,7 +117,7 @@ fn section(heading: &str) -> &'static str {
         .map_or(rest, |(section, _)| section)
 }
 
-/// What one part of clap_mangen's page says, without its heading.
+/// What one part of `clap_mangen`'s page says, without its heading.
 fn part(render: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
     let mut text = Vec::new();
     render(&mut text).expect("memory takes it");
@@ -126,7 +126,7 @@ fn part(render: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
         let is_preamble = line.starts_with(".ie") || line.starts_with(".el");
         !is_preamble && !line.starts_with(".SH")
     });
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.map(|line| line.to_owned() + "\n").collect()
 }
 
 fn synopsis_of(command: &Command) -> String {

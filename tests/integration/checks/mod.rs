@@ -7,22 +7,32 @@ use crate::support::log::CheckLine;
 use crate::support::workdir::Workdir;
 
 mod answers;
+mod asked;
 mod bounds;
+mod credentials;
 mod down;
+mod expected;
 mod https;
 mod names;
+mod redirects;
 mod request;
+mod terms;
 mod tls;
 mod up;
 
 pub fn tests() -> Vec<Trial> {
     [
         answers::tests(),
+        asked::tests(),
         bounds::tests(),
+        credentials::tests(),
         down::tests(),
+        expected::tests(),
         https::tests(),
         names::tests(),
+        redirects::tests(),
         request::tests(),
+        terms::tests(),
         tls::tests(),
         up::tests(),
     ]
