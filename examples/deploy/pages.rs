@@ -50,17 +50,22 @@ fn tidy(text: &str) -> String {
             .any(|begin| last.starts_with(begin));
         match line {
             ".PP" if is_begun => {}
-            _ if fills && line.len() > WIDTH && !line.starts_with('.') => wrap(line, &mut tidied),
+            _ if fills && width(line) > WIDTH && !line.starts_with('.') => wrap(line, &mut tidied),
             _ => tidied.push(line.to_owned()),
         }
     }
     tidied.join("\n") + "\n"
 }
 
+/// What is beyond ASCII counts as mandoc reads it: `\[u2026]`.
+fn width(text: &str) -> usize {
+    text.chars().map(|c| if c.is_ascii() { 1 } else { 8 }).sum()
+}
+
 fn wrap(line: &str, wrapped: &mut Vec<String>) {
     let mut current = String::new();
     for word in line.split(' ') {
-        if !current.is_empty() && current.len() + 1 + word.len() > WIDTH {
+        if !current.is_empty() && width(&current) + 1 + width(word) > WIDTH {
             wrapped.push(std::mem::take(&mut current));
         }
         if !current.is_empty() {
