@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use ureq::http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request as Wire, StatusCode, Uri};
-use ureq::{Agent, AsSendBody, Body, Error, http::Response};
+use ureq::{Agent, Body, Error, SendBody, http::Response};
 
 use super::secret::{self, Secrets};
 use crate::check::wire::Home;
@@ -133,13 +133,17 @@ impl Request {
     /// # Errors
     /// ureq's, among them those of our own connections.
     pub fn send(&self, agent: &Agent, step: &Step, home: &Home) -> Result<Response<Body>, Error> {
-        let headers = self.headers(step, home);
+        let mut headers = self.headers(step, home);
+        let mut body: &[u8] = if step.is_emptied { &[] } else { &self.body };
         // Where a body is usual, a length of 0 says that none is coming (RFC 9110, 8.6).
-        let usual = [Method::POST, Method::PUT, Method::PATCH].contains(&step.method);
-        if usual || self.has_body() && !step.is_emptied {
-            return agent.run(step.request(headers, self.body.as_slice()));
+        let is_usual = [Method::POST, Method::PUT, Method::PATCH].contains(&step.method);
+        if is_usual || !body.is_empty() {
+            headers.insert(CONTENT_LENGTH, body.len().into());
         }
-        agent.run(step.request(headers, ()))
+        if body.is_empty() {
+            return agent.run(step.request(headers, SendBody::none()));
+        }
+        agent.run(step.request(headers, SendBody::from_reader(&mut body)))
     }
 
     fn headers(&self, step: &Step, home: &Home) -> HeaderMap {
@@ -178,7 +182,7 @@ impl Step {
         }
     }
 
-    fn request<B: AsSendBody>(&self, headers: HeaderMap, body: B) -> Wire<B> {
+    fn request<'a>(&self, headers: HeaderMap, body: SendBody<'a>) -> Wire<SendBody<'a>> {
         let mut request = Wire::new(body);
         *request.uri_mut() = self.uri.clone();
         *request.method_mut() = self.method.clone();
