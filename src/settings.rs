@@ -261,6 +261,17 @@ pub fn results(text: &str) -> Result<u32, String> {
     }
 }
 
+/// A number of days.
+///
+/// # Errors
+/// What would be right.
+pub fn days(text: &str) -> Result<u32, String> {
+    match decimal(text) {
+        Some(days @ 1..=3650) => Ok(days),
+        _ => Err("is not a number of days (1 to 3650)".to_owned()),
+    }
+}
+
 /// A yes or no in `ConfigParser`'s words.
 ///
 /// # Errors

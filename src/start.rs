@@ -13,6 +13,7 @@ use crate::daemon::{Daemon, Parts};
 use crate::decision::Decision;
 use crate::file::refusal;
 use crate::ledger::Ledger;
+use crate::machine;
 use crate::maintenance::{self, Watch};
 use crate::operator;
 use crate::pool::Pool;
@@ -91,8 +92,10 @@ fn test(args: &Args, config: &Config) -> Exit {
     let checks = counted(config.checks.len(), "check");
     let actions = counted(config.actions.len(), "action");
     let file = args.config.display();
-    let times = timing::lines(config);
-    let _ = writeln!(io::stdout(), "{file}: good: {checks}, {actions}\n{times}");
+    let mut lines = vec![timing::lines(config)];
+    lines.extend(machine::lines(config, &args.config));
+    let lines = lines.join("\n  ");
+    let _ = writeln!(io::stdout(), "{file}: good: {checks}, {actions}\n{lines}");
     Exit::Good
 }
 

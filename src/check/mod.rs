@@ -18,17 +18,19 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::health::Thresholds;
 use crate::settings::{self, Settings};
 
 use route::{ROUTE_KEYS, Route};
+use tls::TLS_KEYS;
 
 pub use route::Target;
 
 /// Every kind of check.
-pub const KINDS: &[&Kind] = &[&tcp::TCP, &http::HTTP, &http::HTTPS];
+pub const KINDS: &[&Kind] = &[&tcp::TCP, &http::HTTP, &http::HTTPS, &tls::TLS];
 
 /// The keys that every kind has.
 const COMMON_KEYS: [&str; 5] = ["action", "fall", "rise", "timeout", "type"];
@@ -49,6 +51,8 @@ pub struct Kind {
     pub name: &'static str,
     /// It goes somewhere, and has the keys of a route.
     pub has_route: bool,
+    /// It shakes hands, and has the keys of TLS.
+    pub has_tls: bool,
     /// The port where the file gives none; `None` = the file must give one, if there is a route.
     pub default_port: Option<u16>,
     /// The keys it has beside the common ones.
@@ -61,11 +65,28 @@ impl Kind {
     fn has(&self, key: &str) -> bool {
         let own = self.keys.contains(&key) || COMMON_KEYS.contains(&key);
         own || self.has_route && ROUTE_KEYS.contains(&key)
+            || self.has_tls && TLS_KEYS.contains(&key)
     }
 }
 
 /// What is worth saying of a check that has passed, such as the days that its certificate has left.
 pub type Note = Option<String>;
+
+/// Something of this machine that a probe cannot do without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// A file that is read with the configuration.
+    File {
+        /// The key that names it.
+        key: &'static str,
+        /// Where it is.
+        path: PathBuf,
+        /// What is worth saying of its content, such as when its certificates end.
+        says: Option<String>,
+    },
+    /// A command for `/bin/sh -c`.
+    Command(String),
+}
 
 /// One way to test an endpoint.
 pub trait Probe: fmt::Debug + Send + Sync {
@@ -74,6 +95,11 @@ pub trait Probe: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why the endpoint is down.
     fn probe(&self, route: &Route, deadline: Deadline) -> Result<Note, Failure>;
+
+    /// What it needs of this machine.
+    fn needs(&self) -> &[Need] {
+        &[]
+    }
 
     /// What is tested, for the log, where that is not where the route leads.
     fn endpoint(&self) -> Option<String> {
@@ -147,6 +173,12 @@ impl Check {
         })
     }
 
+    /// What it needs of this machine.
+    #[must_use]
+    pub fn needs(&self) -> &[Need] {
+        self.probe.needs()
+    }
+
     fn probe(&self, deadline: Deadline) -> Result<Note, Failure> {
         if self.route.all {
             return self.probe_all(deadline);
@@ -171,7 +203,7 @@ impl Check {
 /// All keys that some kind of check has.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     let own = KINDS.iter().flat_map(|kind| kind.keys.iter().copied());
-    own.chain(COMMON_KEYS).chain(ROUTE_KEYS)
+    own.chain(COMMON_KEYS).chain(ROUTE_KEYS).chain(TLS_KEYS)
 }
 
 /// What belongs to another kind is a slip where it stands in the check's own section; inherited, it is meant for others.
@@ -254,7 +286,7 @@ fn read_actions(settings: &mut Settings) -> Option<Vec<String>> {
 fn identity(settings: &Settings, kind: &Kind) -> String {
     let mut hasher = DefaultHasher::new();
     kind.name.hash(&mut hasher);
-    for key in kind.keys.iter().chain(&ROUTE_KEYS) {
+    for key in kind.keys.iter().chain(&ROUTE_KEYS).chain(&TLS_KEYS) {
         let text = settings.value(key).map(|value| &value.text);
         text.hash(&mut hasher);
     }

@@ -7,6 +7,7 @@ use super::{Deadline, Failure, Kind, Note, Probe, connect};
 pub const TCP: Kind = Kind {
     name: "tcp",
     has_route: true,
+    has_tls: false,
     default_port: None,
     keys: &[],
     read: |_, _| Some(Box::new(Tcp)),

@@ -14,8 +14,8 @@ use super::buffers::Growing;
 use super::connect::{self, Stream};
 use super::resolve::Host;
 use super::route::Route;
-use super::tls::{self, TlsStream};
-use super::{Deadline, Failure, Phase, Target};
+use super::tls::{self, Terms, TlsStream};
+use super::{Deadline, Failure, Note, Phase, Target};
 use crate::file::reason;
 
 /// Largest headers of an answer.
@@ -42,6 +42,8 @@ pub struct Home {
     pub room: usize,
     /// Whether the request has a body.
     pub sends_body: bool,
+    /// What its keys ask of every handshake, elsewhere too.
+    pub terms: Terms,
 }
 
 /// One execution of a check, across redirects.
@@ -53,6 +55,8 @@ pub struct Run {
     pub deadline: Deadline,
     /// The first bytes of the last connection's answer.
     pub first_words: Vec<u8>,
+    /// What is worth saying of the last handshake.
+    pub note: Note,
 }
 
 /// The execution that is under way on a worker.
@@ -116,7 +120,10 @@ impl Connector for Wire {
             stream.send_at_once();
         }
         let stream = if details.needs_tls() {
-            let tls = tls::handshake(stream, &route.name, deadline).map_err(carried)?;
+            let name = home.certificate_name(details.uri, &route);
+            let (tls, note) =
+                tls::handshake(stream, name, &home.terms, deadline).map_err(carried)?;
+            lock(&self.run).note = note;
             Channel::Tls(Box::new(tls))
         } else {
             Channel::Tcp(stream)
@@ -139,6 +146,7 @@ impl Home {
         Arc::new(Self {
             uri: self.uri.clone(),
             route: route.clone(),
+            terms: self.terms.clone(),
             ..**self
         })
     }
@@ -149,6 +157,14 @@ impl Home {
         uri.scheme() == self.uri.scheme()
             && hosts.is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
             && port(uri) == port(&self.uri)
+    }
+
+    /// Who must show a certificate at the end of `route`, which leads to `uri`.
+    fn certificate_name<'a>(&'a self, uri: &Uri, route: &'a Route) -> &'a Host {
+        if self.is_origin_of(uri) {
+            return self.terms.name_at_home(&route.name);
+        }
+        &route.name
     }
 
     fn route_to(&self, uri: &Uri) -> Result<Route, Failure> {
@@ -293,6 +309,7 @@ mod tests {
     fn an_origin_is_scheme_host_and_port() {
         let uri = |text: &str| text.parse().expect("a URL");
         let home = |text: &str| Home {
+            terms: Terms::default(),
             uri: uri(text),
             route: Route::to(Target {
                 host: Host::default(),

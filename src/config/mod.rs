@@ -358,7 +358,7 @@ mod tests {
             ),
             (
                 "type = htp\naction = x",
-                "c:6: [web] type: \"htp\" is not a type of check (tcp, http, https)",
+                "c:6: [web] type: \"htp\" is not a type of check (tcp, http, https, tls)",
             ),
             (
                 "type = http\npath = a\naction = x",

@@ -11,7 +11,7 @@ use ureq::{Agent, Body, Error};
 use super::Http;
 use super::request::Step;
 use crate::check::wire::{self, CurrentRun, Home, LARGEST_HEADERS, NoResolver, Run, Wire};
-use crate::check::{Deadline, Failure, Phase, redirect};
+use crate::check::{Deadline, Failure, Note, Phase, redirect};
 use crate::settings;
 
 /// Redirects that are followed.
@@ -33,16 +33,19 @@ thread_local! {
 ///
 /// # Errors
 /// Why it is down. The reason may hold what the peer has made of a secret.
-pub fn visit(http: &Http, home: &Arc<Home>, deadline: Deadline) -> Result<(), Failure> {
+pub fn visit(http: &Http, home: &Arc<Home>, deadline: Deadline) -> Result<Note, Failure> {
     let run = || Run {
         home: Arc::clone(home),
         deadline,
         first_words: Vec::new(),
+        note: None,
     };
     CLIENT.with(|client| {
         let client = client.get_or_init(|| Client::new(run()));
         *wire::lock(&client.run) = run();
-        client.visit(http, home, deadline)
+        client.visit(http, home, deadline)?;
+        // Of the last connection.
+        Ok(wire::lock(&client.run).note.take())
     })
 }
 

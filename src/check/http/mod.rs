@@ -16,8 +16,9 @@ use ureq::http::Uri;
 
 use super::resolve::Host;
 use super::route::Route;
+use super::tls::Terms;
 use super::wire::Home;
-use super::{Deadline, Failure, Kind, Note, Probe};
+use super::{Deadline, Failure, Kind, Need, Note, Probe};
 use crate::settings::{self, Settings};
 
 use expected::Expected;
@@ -28,6 +29,7 @@ use secret::Secrets;
 pub const HTTP: Kind = Kind {
     name: "http",
     has_route: true,
+    has_tls: false,
     default_port: Some(80),
     keys: &KEYS,
     read: |settings, route| read("http", settings, route),
@@ -37,6 +39,7 @@ pub const HTTP: Kind = Kind {
 pub const HTTPS: Kind = Kind {
     name: "https",
     has_route: true,
+    has_tls: true,
     default_port: Some(443),
     keys: &KEYS,
     read: |settings, route| read("https", settings, route),
@@ -82,8 +85,11 @@ struct Http {
 impl Probe for Http {
     fn probe(&self, route: &Route, deadline: Deadline) -> Result<Note, Failure> {
         let result = client::visit(self, &self.home.by(route), deadline);
-        result.map_err(|failure| self.secrets.kept_out_of(failure))?;
-        Ok(None)
+        result.map_err(|failure| self.secrets.kept_out_of(failure))
+    }
+
+    fn needs(&self) -> &[Need] {
+        self.home.terms.needs()
     }
 }
 
@@ -91,12 +97,17 @@ fn read(scheme: &str, settings: &mut Settings, route: &Route) -> Option<Box<dyn 
     let uri = read_uri(scheme, settings, route);
     let (request, secrets) = Request::read(settings);
     let expected = Expected::read(settings, &request);
+    let terms = match scheme {
+        "https" => Terms::read(settings),
+        _ => Some(Terms::default()),
+    };
     let follows_redirects = settings.or("follow_redirects", true, settings::yes_no);
     let home = Home {
         uri: uri?,
         route: route.clone(),
         room: request.room(),
         sends_body: request.has_body(),
+        terms: terms?,
     };
     Some(Box::new(Http {
         home: Arc::new(home),

@@ -16,6 +16,7 @@ mod https;
 mod names;
 mod redirects;
 mod request;
+mod terms;
 mod tls;
 mod up;
 
@@ -31,6 +32,7 @@ pub fn tests() -> Vec<Trial> {
         names::tests(),
         redirects::tests(),
         request::tests(),
+        terms::tests(),
         tls::tests(),
         up::tests(),
     ]

@@ -10,6 +10,7 @@ mod defaults;
 mod dialect;
 mod http;
 mod junk;
+mod machine;
 mod mistakes;
 mod several;
 
@@ -20,6 +21,7 @@ pub fn tests() -> Vec<Trial> {
         dialect::tests(),
         http::tests(),
         junk::tests(),
+        machine::tests(),
         mistakes::tests(),
         several::tests(),
     ]
