@@ -1,5 +1,7 @@
 //! What is asked: method, headers, body, credentials; and what of it a redirect may take elsewhere.
 
+use std::path::PathBuf;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
@@ -7,6 +9,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request as Wire, St
 use ureq::{Agent, Body, Error, SendBody, http::Response};
 
 use super::secret::{self, Secrets};
+use crate::check::Need;
 use crate::check::wire::Home;
 use crate::settings::{Settings, quote};
 
@@ -279,6 +282,16 @@ fn add_credentials(settings: &mut Settings, headers: &mut HeaderMap, secrets: &m
         secrets.add(&password);
         headers.insert(AUTHORIZATION, value);
     }
+}
+
+/// The file that the password is in, if there is one.
+pub fn password_file(settings: &Settings) -> Option<Need> {
+    let path = settings.value("password_file")?;
+    Some(Need::File {
+        key: "password_file",
+        path: PathBuf::from(&path.text),
+        says: None,
+    })
 }
 
 /// The key and what is wrong about it where not all of them fit together.
