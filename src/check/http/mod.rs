@@ -4,6 +4,7 @@
 //! there and follows redirects.
 
 mod client;
+mod credentials;
 mod expected;
 mod looks;
 mod request;
@@ -105,7 +106,7 @@ fn read(scheme: &str, settings: &mut Settings, route: &Route) -> Option<Box<dyn 
     let follows_redirects = settings.or("follow_redirects", true, settings::yes_no);
     let (uri, terms) = (uri?, terms?);
     let mut needs = terms.needs().to_vec();
-    needs.extend(request::password_file(settings));
+    needs.extend(credentials::need(settings));
     let home = Home {
         uri,
         route: route.clone(),
