@@ -69,12 +69,22 @@ pub struct Value {
     pub inherited: bool,
 }
 
+/// Who reads the files that a section names, such as a password's.
+#[derive(Debug, Clone, Default)]
+pub struct Reader {
+    /// The user that heartbeat will run as; `None`: as started.
+    pub user: Option<String>,
+    /// They are left alone: nothing is going to be run, and whoever asks how it stands need not be able to read them.
+    pub skips_files: bool,
+}
+
 /// The keys of one section, and the problems found while they are read.
 #[derive(Debug)]
 pub struct Settings {
     section: String,
     line: usize,
     values: BTreeMap<String, Value>,
+    reader: Reader,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
@@ -87,9 +97,22 @@ impl Settings {
             section: section.to_owned(),
             line,
             values,
+            reader: Reader::default(),
             problems: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// The same, for this reader of files.
+    #[must_use]
+    pub fn read_by(self, reader: Reader) -> Self {
+        Self { reader, ..self }
+    }
+
+    /// Who reads the files that are named here.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// The section's name.

@@ -33,7 +33,11 @@ pub fn run(args: &Args) -> Exit {
     if is_round_for_ever && init::is_first() {
         return as_first_process();
     }
-    let config = match Config::load(&args.config) {
+    let loaded = match args.ask {
+        Some(_) => Config::load_to_ask(&args.config),
+        None => Config::load(&args.config),
+    };
+    let config = match loaded {
         Ok(config) => config,
         Err(problems) => {
             tell(&problems.to_string());

@@ -38,6 +38,9 @@ const COMMON_KEYS: [&str; 5] = ["action", "fall", "rise", "timeout", "type"];
 /// heartbeat.py's configurations have it on checks of every type.
 const HARMLESS_KEY: &str = "path";
 
+/// The timeout where the file gives none.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Longest reason that is kept, in characters: a peer may send megabytes.
 const LONGEST_REASON: usize = 300;
 
@@ -129,8 +132,7 @@ impl Check {
     /// Reads a section. `None`: something is wrong, and noted in `settings`.
     pub fn read(settings: &mut Settings) -> Option<Self> {
         let kind = read_kind(settings);
-        let timeout = Duration::from_secs(5);
-        let timeout = settings.or("timeout", timeout, settings::duration);
+        let timeout = settings.or("timeout", TIMEOUT, settings::duration);
         let thresholds = Thresholds {
             rise: settings.or("rise", 1, settings::results),
             fall: settings.or("fall", 1, settings::results),
@@ -306,8 +308,12 @@ pub enum Phase {
     Receive,
     /// Judging the status.
     Status,
-    /// Reading the body.
+    /// Judging the headers.
+    Header,
+    /// Reading the body, and judging it.
     Body,
+    /// Judging the time that it took.
+    Time,
     /// Nothing of the peer's: the check itself broke.
     Panic,
 }
@@ -321,7 +327,9 @@ impl fmt::Display for Phase {
             Self::Send => "send",
             Self::Receive => "receive",
             Self::Status => "status",
+            Self::Header => "header",
             Self::Body => "body",
+            Self::Time => "time",
             Self::Panic => "panic",
         })
     }
@@ -389,6 +397,12 @@ impl Deadline {
     #[must_use]
     pub fn left(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// What has passed since the check began.
+    #[must_use]
+    pub fn spent(&self) -> Duration {
+        self.timeout.saturating_sub(self.left())
     }
 
     /// `within 5s`, for the reason of a failure.

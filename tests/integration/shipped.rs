@@ -77,6 +77,9 @@ fn the_example_names_every_key_with_its_default() {
         "addresses = any",
         "fall = 1",
         "path = /",
+        "method = GET",
+        "follow_redirects = yes",
+        "expect_status = 200",
         "#verify = yes",
     ] {
         assert!(example.contains(&format!("\n{default}\n")), "{default}");

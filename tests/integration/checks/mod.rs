@@ -7,10 +7,14 @@ use crate::support::log::CheckLine;
 use crate::support::workdir::Workdir;
 
 mod answers;
+mod asked;
 mod bounds;
+mod credentials;
 mod down;
+mod expected;
 mod https;
 mod names;
+mod redirects;
 mod request;
 mod terms;
 mod tls;
@@ -19,10 +23,14 @@ mod up;
 pub fn tests() -> Vec<Trial> {
     [
         answers::tests(),
+        asked::tests(),
         bounds::tests(),
+        credentials::tests(),
         down::tests(),
+        expected::tests(),
         https::tests(),
         names::tests(),
+        redirects::tests(),
         request::tests(),
         terms::tests(),
         tls::tests(),

@@ -8,6 +8,7 @@ use crate::support::workdir::Workdir;
 mod commands;
 mod defaults;
 mod dialect;
+mod http;
 mod junk;
 mod machine;
 mod mistakes;
@@ -18,6 +19,7 @@ pub fn tests() -> Vec<Trial> {
         commands::tests(),
         defaults::tests(),
         dialect::tests(),
+        http::tests(),
         junk::tests(),
         machine::tests(),
         mistakes::tests(),
