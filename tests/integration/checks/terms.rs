@@ -170,6 +170,11 @@ fn demanding(authority: &Authority) -> Vec<(&'static str, &'static str, Peer)> {
         ("https-1.3", "https", Peer::tls(server(newer), answer_ok)),
         ("tls-1.2", "tls", silent(server(older))),
         ("tls-1.3", "tls", silent(server(newer))),
+        (
+            "tls-1.3-silent",
+            "tls",
+            silent(server(newer).without_tickets()),
+        ),
     ]
 }
 
