@@ -44,6 +44,7 @@ pub fn visit(http: &Http, home: &Arc<Home>, deadline: Deadline) -> Result<Note, 
         let client = client.get_or_init(|| Client::new(run()));
         *wire::lock(&client.run) = run();
         client.visit(http, home, deadline)?;
+        // Of the last connection.
         Ok(wire::lock(&client.run).note.take())
     })
 }

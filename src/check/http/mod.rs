@@ -95,12 +95,12 @@ impl Probe for Http {
 
 fn read(scheme: &str, settings: &mut Settings, route: &Route) -> Option<Box<dyn Probe>> {
     let uri = read_uri(scheme, settings, route);
+    let (request, secrets) = Request::read(settings);
+    let expected = Expected::read(settings, &request);
     let terms = match scheme {
         "https" => Terms::read(settings),
         _ => Some(Terms::default()),
     };
-    let (request, secrets) = Request::read(settings);
-    let expected = Expected::read(settings, &request);
     let follows_redirects = settings.or("follow_redirects", true, settings::yes_no);
     let home = Home {
         uri: uri?,
