@@ -273,6 +273,8 @@ pub enum Phase {
     Status,
     /// Reading the body.
     Body,
+    /// Waiting for what the answer should hold.
+    Expect,
     /// Nothing of the peer's: the check itself broke.
     Panic,
 }
@@ -287,6 +289,7 @@ impl fmt::Display for Phase {
             Self::Receive => "receive",
             Self::Status => "status",
             Self::Body => "body",
+            Self::Expect => "expect",
             Self::Panic => "panic",
         })
     }

@@ -19,11 +19,25 @@ impl Pattern {
     /// # Errors
     /// What is wrong with it, to stand after the quoted value.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::build(text, false)
+    }
+
+    /// Reads a pattern for text that comes in lines: `^` and `$` are the bounds of a line, which ends in LF or CRLF.
+    ///
+    /// # Errors
+    /// As [`Pattern::parse`].
+    pub fn of_lines(text: &str) -> Result<Self, String> {
+        Self::build(text, true)
+    }
+
+    fn build(text: &str, lines: bool) -> Result<Self, String> {
         if text.is_empty() {
             return Err("is an empty pattern, which matches everything".to_owned());
         }
         let built = RegexBuilder::new(text)
             .unicode(false)
+            .multi_line(lines)
+            .crlf(lines)
             .size_limit(LARGEST)
             .build();
         built.map(Self).map_err(|error| {
@@ -38,6 +52,12 @@ impl Pattern {
     #[must_use]
     pub fn is_in(&self, bytes: &[u8]) -> bool {
         self.0.is_match(bytes)
+    }
+
+    /// Where the first match at or behind `from` ends. What stands before `from` tells whether a line begins there.
+    #[must_use]
+    pub fn end_in(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        self.0.find_at(bytes, from).map(|found| found.end())
     }
 }
 
@@ -61,6 +81,18 @@ mod tests {
                 .expect("UTF-8")
                 .is_in("grün".as_bytes())
         );
+    }
+
+    #[test]
+    fn patterns_of_lines() {
+        let pattern = Pattern::of_lines("^2[0-9]+$").expect("a pattern");
+        assert_eq!(pattern.end_in(b"x\r\n250\r\n", 0), Some(6));
+        assert_eq!(
+            pattern.end_in(b"220 2\r\n", 1),
+            None,
+            "no line begins there"
+        );
+        assert_eq!(pattern.end_in(b"\n220", 1), Some(4));
     }
 
     #[test]

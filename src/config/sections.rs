@@ -203,6 +203,7 @@ fn checks(
     for section in document.sections.iter().filter(is_check) {
         let values = interpolate::resolve(section, &defaults, problems);
         let mut settings = Settings::new(&section.name, section.line, values);
+        note_references(&mut settings);
         let check = Check::read(&mut settings);
         let is_defined = |name: &str| demotions.contains(name) || names.contains(name);
         for name in check::action_names(&settings) {
@@ -215,6 +216,22 @@ fn checks(
         checks.extend(check);
     }
     (complete && !checks.is_empty()).then_some(checks)
+}
+
+/// What is taken byte for byte and looks as if it used a key of this section or `[DEFAULT]`.
+fn note_references(settings: &mut Settings) {
+    let keys = check::keys().filter(|key| ini::is_verbatim_key(key));
+    for key in keys.collect::<BTreeSet<_>>() {
+        let text = settings.value(key).map(|value| value.text.as_str());
+        let names = interpolate::references(text.unwrap_or_default());
+        let known = |name: &String| settings.value(name).is_some();
+        if let Some(name) = names.into_iter().find(known) {
+            let text = format!(
+                "%({name})s is not replaced here, where all is taken byte for byte; write it out"
+            );
+            settings.note(key, text);
+        }
+    }
 }
 
 fn undefined(name: &str, actions: &[Action]) -> String {

@@ -8,6 +8,7 @@ use crate::support::workdir::Workdir;
 
 mod answers;
 mod bounds;
+mod dialogue;
 mod down;
 mod https;
 mod names;
@@ -19,6 +20,7 @@ pub fn tests() -> Vec<Trial> {
     [
         answers::tests(),
         bounds::tests(),
+        dialogue::tests(),
         down::tests(),
         https::tests(),
         names::tests(),
