@@ -42,11 +42,12 @@ pub struct Task {
 }
 
 impl Task {
-    /// What the guard's end means. One that is broken must not keep a dead service in rotation.
+    /// What the guard's end means. One that is broken must not keep a dead service in rotation, and one that was killed may
+    /// have taken what a promotion gives back.
     #[must_use]
     pub fn answer(finished: &Finished) -> Answer {
         match finished.ending {
-            Ending::Exited(1) | Ending::Interrupted => Answer::Hold,
+            Ending::Exited(1) => Answer::Hold,
             _ => Answer::Go,
         }
     }
@@ -114,7 +115,10 @@ impl Runner {
         let job = self.job(&task, context);
         match (task.place, &task.name) {
             (Some(place), Some(name)) => report::running(&job, place, name, self.is_rehearsal),
-            (_, subject) => report::asking(&job, subject.as_deref(), self.is_rehearsal),
+            (_, subject) => {
+                let was_held = self.held.contains(subject);
+                report::asking(&job, subject.as_deref(), was_held, self.is_rehearsal);
+            }
         }
         if self.is_rehearsal {
             return None;
@@ -171,6 +175,11 @@ impl Runner {
             environment: self.environment.iter().cloned().chain(own).collect(),
             timeout: self.timeout,
         }
+    }
+
+    /// The verdict has changed: what the guard says next of this subject is news, whatever it said before.
+    pub fn forget_hold(&mut self, subject: Option<&str>) {
+        self.held.retain(|held| held.as_deref() != subject);
     }
 
     /// The command has ended: says so, and gives what it was for.

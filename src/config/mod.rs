@@ -2,6 +2,7 @@
 //!
 //! [`Config::load`] reads a file once and gives ready values: nothing behind it sees a raw string.
 
+mod canonical;
 mod general;
 pub mod ini;
 pub mod interpolate;

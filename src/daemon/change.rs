@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use super::{Daemon, LOOK};
 use crate::cli::Mode;
 use crate::clock::Moment;
-use crate::config::{Config, LogTarget};
+use crate::config::{Config, General, LogTarget};
 use crate::converge::Order;
+use crate::file;
 use crate::maintenance::{self, Maintenance, Watch};
 use crate::reload::Change;
 use crate::report;
@@ -70,40 +71,61 @@ impl Daemon {
 
     /// Puts another configuration into force. What can fail comes first.
     fn swap(&mut self, mut config: Config) -> anyhow::Result<()> {
-        let now = Moment::now();
         let change = Change::between(&self.parts.config, &mut config);
-        let parts = &mut self.parts;
-        let (old, new) = (&parts.config.general, &config.general);
-        if parts.mode == Mode::Daemon && new.logfile == LogTarget::Stderr {
-            anyhow::bail!("logfile = stderr: a daemon has no stderr");
-        }
+        self.fits(&config.general)?;
+        let (parts, new) = (&mut self.parts, &config.general);
         let threads = parts.pool.threads_for(config.workers())?;
-        let moves = old.logfile != new.logfile;
+        let moves = parts.config.general.logfile != new.logfile;
         let sink = moves.then(|| parts.logger.open(&new.logfile)).transpose()?;
-        parts.ledger.move_to(StateFile::new(&new.statefile))?;
+        let moved = parts.ledger.move_to(StateFile::new(&new.statefile));
+        moved.map_err(|error| {
+            let refusal = file::refusal(&new.statefile, &error);
+            anyhow::anyhow!("statefile {}: {refusal}", new.statefile.display())
+        })?;
         if let Some(sink) = sink {
             parts.logger.move_to(sink);
         }
         parts.logger.set_level(new.loglevel);
-        if old.statefile != new.statefile {
+        if parts.config.general.statefile != new.statefile {
             let path = maintenance::path_beside(&new.statefile);
             parts.watch = Watch::new(path, self.in_force.clone());
         }
-        let origin = change.origin();
-        parts
-            .pool
-            .replace(config.checks.clone(), origin.checks, threads);
-        parts.decision.succeed(config.plan(), origin, now);
+        let checks = config.checks.clone();
+        parts.pool.replace(checks, change.origin().checks, threads);
+        self.succeed(config, &change);
+        Ok(())
+    }
+
+    /// Whether it goes with what was decided at the start.
+    fn fits(&self, new: &General) -> anyhow::Result<()> {
+        let pidfile = &new.pidfile;
+        let log = match &new.logfile {
+            LogTarget::Stderr if self.parts.mode == Mode::Daemon => {
+                anyhow::bail!("logfile = stderr: a daemon has no stderr")
+            }
+            LogTarget::Stderr => None,
+            LogTarget::File(path) => Some(path),
+        };
+        if log == Some(pidfile) || new.statefile == *pidfile {
+            let pidfile = pidfile.display();
+            anyhow::bail!("{pidfile} is the pidfile until the next restart; name another file");
+        }
+        Ok(())
+    }
+
+    /// What is known goes on with the new configuration, which cannot fail any more.
+    fn succeed(&mut self, config: Config, change: &Change) {
+        let (parts, origin) = (&mut self.parts, change.origin());
+        parts.decision.succeed(config.plan(), origin, Moment::now());
         parts.ledger.succeed(&config, origin);
         parts.runner.change(&config);
         self.schedule.change(config.general.pace);
-        self.report
-            .moved(|old| origin.checks.iter().position(|from| *from == Some(old)));
+        let new_place = |old| origin.checks.iter().position(|from| *from == Some(old));
+        self.report.moved(new_place);
         let is_new = |warning: &&String| !parts.config.warnings.contains(warning);
         let warnings: Vec<_> = config.warnings.iter().filter(is_new).collect();
         report::reloaded(parts.ledger.generation(), &change.text, &warnings);
         parts.config = config;
         self.save();
-        Ok(())
     }
 }

@@ -48,28 +48,18 @@ impl Daemon {
         let Some(place) = self.parts.pool.take_back(outcome) else {
             return;
         };
-        let is_up = outcome.result.is_ok();
-        let before = self.parts.decision.judge().track(place).standing;
-        let transitions = match self.stopping {
-            Some(_) => Vec::new(),
-            None => self.record(place, outcome),
-        };
-        let judge = self.parts.decision.judge();
-        let contradicts = before != if is_up { Standing::Up } else { Standing::Down };
-        let count = judge.track(place).count(judge.thresholds(place));
-        let count = count.filter(|_| contradicts && self.stopping.is_none());
-        let check = &self.parts.config.checks[place];
-        self.report.outcome(place, check, outcome, count.as_deref());
-        for transition in &transitions {
-            self.tell(transition);
+        if self.stopping.is_some() {
+            let check = &self.parts.config.checks[place];
+            self.report.outcome(place, check, outcome, None);
+            return;
         }
-        if !self.round_told && judge.is_round_complete() && self.stopping.is_none() {
-            self.round_told = true;
-            let failed = judge.down(SYSTEM).count();
-            let took = Moment::now().since(self.round_begun);
-            report::round_complete(self.round, self.parts.config.checks.len(), failed, took);
-            self.save();
-        } else if !transitions.is_empty() {
+        let before = self.parts.decision.judge().track(place).standing;
+        let transitions = self.record(place, outcome);
+        self.tell_outcome(place, outcome, before);
+        for transition in &transitions {
+            self.tell_transition(transition);
+        }
+        if self.tell_end_of_round() || !transitions.is_empty() {
             self.save();
         }
     }
@@ -86,15 +76,41 @@ impl Daemon {
         transitions
     }
 
-    fn tell(&self, transition: &Transition) {
-        let Transition {
-            scope, from, to, ..
-        } = *transition;
+    fn tell_outcome(&mut self, place: usize, outcome: &Outcome, before: Standing) {
+        let judge = self.parts.decision.judge();
+        let is_for = if outcome.result.is_ok() {
+            Standing::Up
+        } else {
+            Standing::Down
+        };
+        let count = judge.track(place).count(judge.thresholds(place));
+        let count = count.filter(|_| is_for != before);
+        let check = &self.parts.config.checks[place];
+        self.report.outcome(place, check, outcome, count.as_deref());
+    }
+
+    /// Says once that every check of the round has answered; gives whether it was now.
+    fn tell_end_of_round(&mut self) -> bool {
+        let judge = self.parts.decision.judge();
+        if self.round_told || !judge.is_round_complete() {
+            return false;
+        }
+        self.round_told = true;
+        let failed = judge.down(SYSTEM).count();
+        let took = Moment::now().since(self.round_begun);
+        report::round_complete(self.round, self.parts.config.checks.len(), failed, took);
+        true
+    }
+
+    fn tell_transition(&mut self, transition: &Transition) {
+        let scope = transition.scope;
         if self.parts.decision.followers(scope).next().is_none() {
             return;
         }
         let names = self.names(transition.checks.iter().copied());
         let action = self.subject(scope);
-        report::transition(from, to, &names, action);
+        report::transition(transition, &names, action, self.in_force.as_ref());
+        let subject = action.map(str::to_owned);
+        self.parts.runner.forget_hold(subject.as_deref());
     }
 }

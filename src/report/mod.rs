@@ -8,12 +8,13 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use log::{debug, error, info, warn};
+use log::{Level, debug, error, info, log, warn};
 
 use crate::action::{Ending, Finished, Job};
 use crate::check::{Check, Failure, Outcome};
 use crate::config::Config;
 use crate::converge::Place;
+use crate::decision::Transition;
 use crate::file;
 use crate::health::Health;
 use crate::maintenance::Maintenance;
@@ -131,26 +132,38 @@ pub fn round_complete(round: u64, checks: usize, failed: usize, took: Duration) 
     debug!("Round {round} complete: {checks} checks, {failed} failed, took {took:.3}s.");
 }
 
-/// The verdict has changed. `names`: the checks that caused it; `action`: the one that follows it, where that is not all.
-pub fn transition(from: Health, to: Health, names: &[&str], action: Option<&str>) {
+/// The verdict has changed. `names`: the checks that caused it; `action`: the one that follows it, where that is not all;
+/// `in_force`: what the operator has said, which comes first.
+pub fn transition(
+    transition: &Transition,
+    names: &[&str],
+    action: Option<&str>,
+    in_force: Option<&Maintenance>,
+) {
+    let Transition { from, to, .. } = transition;
     let names = names.join(", ");
     let of = action
         .map(|action| format!(" of {action}"))
         .unwrap_or_default();
+    let follows = |usual: &str| match in_force {
+        Some(maintenance) => format!("But the node is {maintenance}."),
+        None => usual.to_owned(),
+    };
     match to {
-        Health::Unhealthy => warn!(
-            "One or more critical services{of} detected down. Running node demotion actions. \
-             Health: {from} -> {to}, Failed: {names}."
-        ),
+        Health::Unhealthy => {
+            let follows = follows("Running node demotion actions.");
+            warn!(
+                "One or more critical services{of} detected down. {follows} \
+                 Health: {from} -> {to}, Failed: {names}."
+            );
+        }
         Health::Healthy => {
+            let follows = follows("Running healthy node promotion actions.");
             let recovered = match names.as_str() {
                 "" => String::new(),
                 names => format!(", Recovered: {names}"),
             };
-            info!(
-                "All critical services{of} are up. Running healthy node promotion actions. \
-                 Health: {from} -> {to}{recovered}."
-            );
+            info!("All critical services{of} are up. {follows} Health: {from} -> {to}{recovered}.");
         }
         Health::Unknown => {}
     }
@@ -199,13 +212,18 @@ pub fn reloaded(generation: u64, changes: &str, warnings: &[&String]) {
     }
 }
 
-/// The guard is about to be asked, or would be in a rehearsal.
-pub fn asking(job: &Job, action: Option<&str>, is_rehearsal: bool) {
+/// The guard is about to be asked, or would be in a rehearsal. `was_held`: it has held before, and is asked again.
+pub fn asking(job: &Job, action: Option<&str>, was_held: bool, is_rehearsal: bool) {
     let verb = if is_rehearsal { "Would ask" } else { "Asking" };
     let of = action
         .map(|action| format!(" of {action}"))
         .unwrap_or_default();
-    info!("{verb}: {} (demotion guard{of})", shown(&job.command));
+    let level = if was_held { Level::Debug } else { Level::Info };
+    log!(
+        level,
+        "{verb}: {} (demotion guard{of})",
+        shown(&job.command)
+    );
 }
 
 /// The guard has ended. `was_held`: it has held before, which is no news.

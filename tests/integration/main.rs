@@ -27,11 +27,18 @@ mod checks;
 mod commands;
 mod config;
 mod decision;
+mod edges;
 mod lifecycle;
 mod log;
+mod maintenance;
 mod privileges;
+mod reload;
+mod scope;
 mod shipped;
+mod simulate;
+mod stall;
 mod support;
+mod thresholds;
 
 fn main() -> ExitCode {
     let trials = [
@@ -42,6 +49,13 @@ fn main() -> ExitCode {
         lifecycle::tests(),
         commands::tests(),
         decision::tests(),
+        thresholds::tests(),
+        scope::tests(),
+        reload::tests(),
+        maintenance::tests(),
+        edges::tests(),
+        stall::tests(),
+        simulate::tests(),
         shipped::tests(),
     ]
     .into_iter()

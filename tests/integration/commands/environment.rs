@@ -2,6 +2,7 @@
 
 use crate::support::config::Config;
 use crate::support::peer::Peer;
+use crate::support::script::tell;
 use crate::support::workdir::Workdir;
 
 tests![
@@ -10,14 +11,6 @@ tests![
     what_heartbeat_was_started_with,
     a_reason_that_no_variable_can_hold,
 ];
-
-/// Appends the variables to a file of the given name. Each ends in a line of its own, so that empty ones show.
-fn tell(file: &str) -> String {
-    format!(
-        "for name in STATE PREVIOUS ACTION FAILED REASON\ndo\n\
-         eval \"printf '%s=%s;\\n' $name \\\"\\${{HEARTBEAT_$name-unset}}\\\"\" >> {file}\ndone"
-    )
-}
 
 fn who_and_why() {
     let mut peer = Peer::silent();

@@ -21,9 +21,9 @@ impl Config {
         }
     }
 
-    /// A key of `[general]`.
+    /// A key of `[general]`, or another value for one that it has.
     pub fn general(mut self, key: &str, value: impl Display) -> Self {
-        writeln!(self.general, "{key} = {value}").unwrap();
+        set(&mut self.general, 0, key, value);
         self
     }
 
@@ -55,9 +55,10 @@ impl Config {
         self
     }
 
-    /// One more key for the check that was added last.
+    /// One more key for the check that was added last, or another value for one that it has.
     pub fn key(mut self, key: &str, value: impl Display) -> Self {
-        writeln!(self.checks, "{key} = {value}").unwrap();
+        let section = self.checks.rfind("\n[").map_or(0, |end| end + 1);
+        set(&mut self.checks, section, key, value);
         self
     }
 
@@ -67,5 +68,18 @@ impl Config {
             "{}{}{}{}",
             self.general, self.promotions, self.demotions, self.checks
         )
+    }
+}
+
+/// Sets a key of the section that begins at `start` and is the last one of the text.
+fn set(text: &mut String, start: usize, key: &str, value: impl Display) {
+    let line = format!("\n{key} = ");
+    match text[start..].find(&line) {
+        Some(found) => {
+            let begin = start + found + line.len();
+            let end = begin + text[begin..].find('\n').expect("the end of a line");
+            text.replace_range(begin..end, &value.to_string());
+        }
+        None => writeln!(text, "{key} = {value}").unwrap(),
     }
 }

@@ -12,6 +12,7 @@ pub mod heartbeat;
 pub mod log;
 pub mod names;
 pub mod peer;
+pub mod player;
 pub mod port;
 pub mod process;
 pub mod script;

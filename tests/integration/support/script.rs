@@ -4,12 +4,18 @@ use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
-use super::heartbeat::{Heartbeat, binary};
+use super::config::Config;
+use super::heartbeat::{Finished, Heartbeat, Running, binary};
 use super::log::Log;
 use super::wait::{LIMIT, poll_until, wait_for};
 use super::workdir::Workdir;
+
+/// The beginning of the line of a reload that has worked, and of one that has not.
+pub const RELOADED: &str = "Configuration reloaded (generation ";
+pub const REFUSED: &str = "The configuration is refused";
 
 /// As many rounds without news as it takes to believe that there will be none.
 const QUIET_ROUNDS: usize = 4;
@@ -89,6 +95,29 @@ impl Workdir {
         String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
     }
 
+    /// `heartbeat -c heartbeat.conf` with these arguments, run to its end.
+    pub fn ask(&self, arguments: &[&str]) -> Finished {
+        self.heartbeat().args(arguments).run()
+    }
+
+    /// Puts another configuration in the place of the old one and waits until it is in force.
+    pub fn reload(&self, heartbeat: &Running, config: &Config) {
+        self.configure(config);
+        self.signal_and_wait(heartbeat, RELOADED);
+    }
+
+    /// The same with one that must be refused.
+    pub fn reload_refused(&self, heartbeat: &Running, text: &str) {
+        self.write("heartbeat.conf", text);
+        self.signal_and_wait(heartbeat, REFUSED);
+    }
+
+    fn signal_and_wait(&self, heartbeat: &Running, answer: &str) {
+        let before = self.log().count(answer);
+        heartbeat.signal(Signal::SIGHUP);
+        self.wait_for_log_times(answer, before + 1);
+    }
+
     /// Opens the gate for which `at_gate` commands wait.
     pub fn open_gate(&self) {
         self.write("gate", "");
@@ -109,6 +138,14 @@ pub fn at_gate(word: &str) -> String {
     format!(
         "exec 9>>only-one; flock -n 9 || echo overlap >> words\n\
          echo '{word}(' >> words\nuntil [ -e gate ]; do sleep 0.02; done\necho '){word}' >> words"
+    )
+}
+
+/// Appends the variables to a file of the given name. Each ends in a line of its own, so that empty ones show.
+pub fn tell(file: &str) -> String {
+    format!(
+        "for name in STATE PREVIOUS ACTION FAILED REASON\ndo\n\
+         eval \"printf '%s=%s;\\n' $name \\\"\\${{HEARTBEAT_$name-unset}}\\\"\" >> {file}\ndone"
     )
 }
 

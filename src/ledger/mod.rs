@@ -1,5 +1,7 @@
 //! What is known and wanted, kept in the state file step by step.
 
+mod entry;
+
 use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,15 +12,14 @@ use crate::check::{Check, Outcome};
 use crate::clock::Moment;
 use crate::config::{Action, Config};
 use crate::converge::{Due, Place};
-use crate::decision::{Decision, Known, Origin, Plan, Verdict};
+use crate::decision::{Decision, Known, Origin, Plan};
 use crate::file::reason;
 use crate::group;
 use crate::health::{SYSTEM, Standing};
 use crate::maintenance::Maintenance;
-use crate::state::{
-    ActionState, Answered, CheckState, Judged, RUN, Ran, Refused, State, StateFile, Writer,
-    fingerprint,
-};
+use crate::state::{Answered, CheckState, Judged, RUN, Refused, State, StateFile, Writer};
+
+use entry::{blank, idle, microseconds, ran};
 
 /// How much of a refused configuration's problems is kept, in characters.
 const PROBLEMS_KEPT: usize = 2000;
@@ -329,71 +330,4 @@ impl Ledger {
 /// How long a state says something about the present: until the round after the next.
 fn validity(config: &Config) -> Duration {
     config.general.pace.interval * 2 + Duration::from_secs(1)
-}
-
-fn blank(check: &Check, now: Moment) -> CheckState {
-    CheckState {
-        name: check.name.clone(),
-        probe: check.identity.clone(),
-        kind: check.kind.to_owned(),
-        endpoint: check.endpoint.clone(),
-        rise: check.thresholds.rise,
-        fall: check.thresholds.fall,
-        since: now,
-        ..CheckState::default()
-    }
-}
-
-fn idle(action: &Action, now: Moment) -> ActionState {
-    ActionState {
-        name: action.name.clone(),
-        commands: fingerprint(action),
-        verdict: Judged::unknown(now),
-        ..ActionState::default()
-    }
-}
-
-fn ran(what: &str, finished: &Finished) -> Ran {
-    Ran {
-        what: what.to_owned(),
-        at: Moment::now(),
-        took: microseconds(finished.took),
-        status: finished.ending.to_string(),
-        worked: finished.worked(),
-        output: finished.output.clone(),
-    }
-}
-
-fn microseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-impl Judged {
-    fn unknown(now: Moment) -> Self {
-        Self {
-            since: now,
-            ..Self::default()
-        }
-    }
-}
-
-impl From<&Verdict> for Judged {
-    fn from(verdict: &Verdict) -> Self {
-        Self {
-            health: verdict.health,
-            previous: verdict.previous,
-            since: verdict.since,
-        }
-    }
-}
-
-impl From<Judged> for Verdict {
-    fn from(judged: Judged) -> Self {
-        Self {
-            health: judged.health,
-            previous: judged.previous,
-            since: judged.since,
-            ..Self::default()
-        }
-    }
 }
