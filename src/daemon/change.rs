@@ -75,8 +75,10 @@ impl Daemon {
         self.fits(&config.general)?;
         let (parts, new) = (&mut self.parts, &config.general);
         let threads = parts.pool.threads_for(config.workers())?;
-        let moves = parts.config.general.logfile != new.logfile;
-        let sink = moves.then(|| parts.logger.open(&new.logfile)).transpose()?;
+        let is_other = parts.config.general.logfile != new.logfile;
+        let sink = is_other
+            .then(|| parts.logger.open(&new.logfile))
+            .transpose()?;
         let moved = parts.ledger.move_to(StateFile::new(&new.statefile));
         moved.map_err(|error| {
             let refusal = file::refusal(&new.statefile, &error);
