@@ -5,6 +5,7 @@
 
 mod buffers;
 pub mod connect;
+pub mod exec;
 pub mod http;
 pub mod pattern;
 mod redirect;
@@ -28,7 +29,7 @@ use route::{ROUTE_KEYS, Route};
 pub use route::Target;
 
 /// Every kind of check.
-pub const KINDS: &[&Kind] = &[&tcp::TCP, &http::HTTP, &http::HTTPS];
+pub const KINDS: &[&Kind] = &[&tcp::TCP, &http::HTTP, &http::HTTPS, &exec::EXEC];
 
 /// The keys that every kind has.
 const COMMON_KEYS: [&str; 5] = ["action", "fall", "rise", "timeout", "type"];
@@ -275,6 +276,8 @@ pub enum Phase {
     Body,
     /// Waiting for what the answer should hold.
     Expect,
+    /// Running a command.
+    Exec,
     /// Nothing of the peer's: the check itself broke.
     Panic,
 }
@@ -290,6 +293,7 @@ impl fmt::Display for Phase {
             Self::Status => "status",
             Self::Body => "body",
             Self::Expect => "expect",
+            Self::Exec => "exec",
             Self::Panic => "panic",
         })
     }

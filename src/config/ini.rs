@@ -25,7 +25,7 @@ pub struct Section {
 }
 
 /// Keys whose values are commands, in whatever section they stand.
-const COMMAND_KEYS: [&str; 1] = ["demotion_guard"];
+const COMMAND_KEYS: [&str; 2] = ["command", "demotion_guard"];
 
 /// Keys whose values are said to a peer or looked for in its answer.
 const DIALOGUE_KEYS: [&str; 2] = ["expect", "send"];

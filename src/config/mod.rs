@@ -341,7 +341,7 @@ mod tests {
             ),
             (
                 "type = htp\naction = x",
-                "c:6: [web] type: \"htp\" is not a type of check (tcp, http, https)",
+                "c:6: [web] type: \"htp\" is not a type of check (tcp, http, https, exec)",
             ),
             (
                 "type = http\npath = a\naction = x",

@@ -13,9 +13,6 @@ use crate::settings::{self, Problem, Settings, quote};
 const PROMOTIONS: &str = "promotions";
 const DEMOTIONS: &str = "demotions";
 
-/// Longest command: Linux takes no argument of 128 KiB or more.
-const LONGEST_COMMAND: usize = 120_000;
-
 /// A configuration whose problems have yet to be counted.
 pub struct Draft {
     pub general: General,
@@ -115,7 +112,9 @@ fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
     };
     let (promotions, demotions) = (commands(PROMOTIONS), commands(DEMOTIONS));
     for (section, entry) in promotions.iter().chain(&demotions) {
-        if let Err(text) = command(&entry.value).and_then(|()| not_interpolated(entry, document)) {
+        if let Err(text) =
+            settings::command(&entry.value).and_then(|()| not_interpolated(entry, document))
+        {
             problems.push(Problem::of_key(entry.line, &section.name, &entry.key, text));
         }
     }
@@ -138,23 +137,6 @@ fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
         }
     };
     promotions.iter().map(pair).collect()
-}
-
-/// Whether a value can go to the shell.
-///
-/// # Errors
-/// What would be right.
-pub fn command(value: &str) -> Result<(), String> {
-    if value.trim().is_empty() {
-        return Err("no command (write true to do nothing)".to_owned());
-    }
-    if value.len() > LONGEST_COMMAND {
-        return Err(format!(
-            "command of {} bytes (at most {LONGEST_COMMAND})",
-            value.len()
-        ));
-    }
-    Ok(())
 }
 
 /// heartbeat.py replaced `%(name)s` in commands, too. What looks like it would reach the shell as it stands.

@@ -10,6 +10,7 @@ mod answers;
 mod bounds;
 mod dialogue;
 mod down;
+mod exec;
 mod https;
 mod names;
 mod request;
@@ -22,6 +23,7 @@ pub fn tests() -> Vec<Trial> {
         bounds::tests(),
         dialogue::tests(),
         down::tests(),
+        exec::tests(),
         https::tests(),
         names::tests(),
         request::tests(),

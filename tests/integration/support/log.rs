@@ -24,6 +24,8 @@ pub struct CheckLine {
     /// Of an unhealthy one: the word before the colon of the reason, and what follows it.
     pub phase: String,
     pub reason: String,
+    /// Of a healthy one: what is worth saying of it.
+    pub note: String,
     /// Seconds.
     pub took: f64,
 }
@@ -119,6 +121,7 @@ impl CheckLine {
             let (_, rest) = rest.split_once(", Status: ")?;
             let (rest, took) = rest.rsplit_once(", Took: ")?;
             let (status, reason) = rest.split_once(", Reason: ").unwrap_or((rest, ""));
+            let (status, note) = status.split_once(", Note: ").unwrap_or((status, ""));
             let (phase, reason) = reason.split_once(": ").unwrap_or(("", reason));
             Some(Self {
                 level: line.level.clone(),
@@ -128,6 +131,7 @@ impl CheckLine {
                 status: status.to_owned(),
                 phase: phase.to_owned(),
                 reason: reason.to_owned(),
+                note: note.to_owned(),
                 took: took.strip_suffix('s')?.parse().ok()?,
             })
         };
