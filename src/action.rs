@@ -207,6 +207,10 @@ fn spawn(job: &Job) -> io::Result<(Child, Output)> {
         .arg("-c")
         .arg(&job.command)
         .envs(ACCOUNT.get().into_iter().flatten().cloned())
+        // Between systemd and heartbeat: a command's word would be taken for ours.
+        .env_remove("NOTIFY_SOCKET")
+        .env_remove("WATCHDOG_USEC")
+        .env_remove("WATCHDOG_PID")
         .envs(
             job.environment
                 .iter()

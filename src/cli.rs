@@ -36,6 +36,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "test_config")]
     pub once: bool,
 
+    /// With --once: say nothing when another heartbeat is running
+    #[arg(short, long, requires = "once")]
+    pub quiet: bool,
+
     /// Judge the configuration, print every problem, run and write nothing
     #[arg(short, long)]
     pub test_config: bool,
@@ -151,6 +155,7 @@ impl Args {
         let flags = [
             ("--daemonize", self.daemonize),
             ("--once", self.once),
+            ("--quiet", self.quiet),
             ("--test-config", self.test_config),
             ("--dry-run", self.dry_run),
         ];
@@ -185,6 +190,16 @@ pub enum Exit {
     Usage = 2,
     /// heartbeat could not do its work.
     Failed = 3,
+}
+
+impl Exit {
+    /// Of a heartbeat that ran as a child.
+    #[must_use]
+    pub fn of_child(status: u8) -> Self {
+        let all = [Self::Good, Self::Unhealthy, Self::Usage];
+        let same = all.into_iter().find(|exit| *exit as u8 == status);
+        same.unwrap_or(Self::Failed)
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -99,6 +99,12 @@ impl Settings {
         &self.section
     }
 
+    /// The keys of the section itself.
+    pub fn own_keys(&self) -> impl Iterator<Item = &str> {
+        let own = self.values.iter().filter(|(_, value)| !value.inherited);
+        own.map(|(key, _)| key.as_str())
+    }
+
     /// The raw value of a key, its own or inherited.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<&Value> {

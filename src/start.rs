@@ -18,7 +18,9 @@ use crate::maintenance::{self, Watch};
 use crate::operator;
 use crate::pool::Pool;
 use crate::process::detach::{self, Side, Starter};
-use crate::process::{self, identity::Identity, lock::Lock};
+use crate::process::lock::{Held, Lock};
+use crate::process::notify::Manager;
+use crate::process::{self, identity::Identity, init};
 use crate::report::{self, logger::Logger};
 use crate::runner::Runner;
 use crate::state::StateFile;
@@ -27,6 +29,10 @@ use crate::timing;
 /// Does what the arguments ask for.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
+    let is_round_for_ever = !args.once && !args.test_config && args.ask.is_none();
+    if is_round_for_ever && init::is_first() {
+        return as_first_process();
+    }
     let config = match Config::load(&args.config) {
         Ok(config) => config,
         Err(problems) => {
@@ -48,9 +54,22 @@ pub fn run(args: &Args) -> Exit {
         return Exit::Usage;
     }
     start(args, config, mode).unwrap_or_else(|error| {
-        tell(&format!("heartbeat: {error:#}"));
+        if !args.quiet || error.downcast_ref::<Held>().is_none() {
+            tell(&format!("heartbeat: {error:#}"));
+        }
         Exit::Failed
     })
+}
+
+/// heartbeat itself is a child then.
+fn as_first_process() -> Exit {
+    match init::run() {
+        Ok(status) => Exit::of_child(status),
+        Err(error) => {
+            tell(&format!("heartbeat: {error:#}"));
+            Exit::Failed
+        }
+    }
 }
 
 /// To stderr, and on when nobody listens: `eprintln!` would panic.
@@ -190,6 +209,10 @@ fn assemble(
         watch: Watch::new(maintenance, last),
         lock,
         logger: prepared.logger,
+        manager: match mode {
+            Mode::Foreground => Manager::from_environment(),
+            Mode::Daemon | Mode::Once => Manager::default(),
+        },
         events,
         config,
     }))

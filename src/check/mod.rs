@@ -178,18 +178,21 @@ fn note_foreign_keys(settings: &mut Settings, kind: Option<&'static Kind>) {
     let Some(kind) = kind else {
         return;
     };
-    let others: BTreeSet<&str> = keys().filter(|key| !kind.has(key)).collect();
-    let others = others.into_iter().filter(|key| *key != HARMLESS_KEY);
-    let is_own = |key: &&str| settings.value(key).is_some_and(|value| !value.inherited);
-    for key in others.filter(is_own).collect::<Vec<_>>() {
-        let owners = KINDS.iter().filter(|other| other.has(key));
+    let is_foreign = |key: &&str| !kind.has(key) && *key != HARMLESS_KEY;
+    let foreign: Vec<String> = settings
+        .own_keys()
+        .filter(is_foreign)
+        .map(str::to_owned)
+        .collect();
+    for key in foreign {
+        let owners = KINDS.iter().filter(|other| other.has(&key));
         let owners: Vec<_> = owners.map(|other| other.name).collect();
-        let text = format!(
-            "a check of type {} has no such key ({})",
-            kind.name,
-            owners.join(", ")
-        );
-        settings.note(key, text);
+        // A key that nobody has is told as such, or is there for `%(…)s`.
+        if !owners.is_empty() {
+            let owners = owners.join(", ");
+            let text = format!("a check of type {} has no such key ({owners})", kind.name);
+            settings.note(&key, text);
+        }
     }
 }
 

@@ -56,6 +56,7 @@ impl Daemon {
         report::refused(problems);
         self.newer = None;
         self.parts.ledger.enter_refusal(problems);
+        self.parts.manager.ready();
         self.save();
     }
 
@@ -128,6 +129,7 @@ impl Daemon {
         let warnings: Vec<_> = config.warnings.iter().filter(is_new).collect();
         report::reloaded(parts.ledger.generation(), &change.text, &warnings);
         parts.config = config;
+        parts.manager.ready();
         self.save();
     }
 }

@@ -28,6 +28,7 @@ use crate::ledger::Ledger;
 use crate::maintenance::{Kind, Maintenance, Watch};
 use crate::pool::Pool;
 use crate::process::lock::Lock;
+use crate::process::notify::Manager;
 use crate::report::{self, Report, logger::Logger};
 use crate::runner::Runner;
 use crate::schedule::Schedule;
@@ -69,6 +70,8 @@ pub struct Parts {
     pub lock: Lock,
     /// To be reopened.
     pub logger: Logger,
+    /// systemd, if it is listening.
+    pub manager: Manager,
     /// All news: outcomes, ends of commands, signals.
     pub events: Receiver<Event>,
 }
@@ -135,6 +138,7 @@ impl Daemon {
             if self.is_finished() {
                 return;
             }
+            self.parts.manager.feed(Moment::now());
             let patience = self.patience();
             let expected = Moment::now() + patience;
             // The channel never closes, as the runner holds a sender: no news means that time is up.
@@ -205,6 +209,7 @@ impl Daemon {
             (self.stopping.is_none() && !self.is_once())
                 .then(|| self.schedule.wait(now, self.is_in_doubt())),
             self.parts.decision.goal().next_reassertion(now),
+            self.parts.manager.patience(),
             self.parts.pool.press_on(),
         ];
         waits.into_iter().flatten().fold(look, Duration::min)
@@ -219,12 +224,14 @@ impl Daemon {
         if signal == SIGHUP {
             report::reopened(name, self.parts.logger.reopen());
             if !self.is_once() {
+                self.parts.manager.reloading();
                 self.read_again();
             }
             return;
         }
         let Some(since) = self.stopping else {
             info!("Received {name}. Stopping.");
+            self.parts.manager.stopping();
             self.parts.pool.abandon();
             self.stopping = Some(Instant::now());
             self.is_leaving =

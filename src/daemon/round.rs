@@ -6,6 +6,7 @@ use crate::clock::Moment;
 use crate::decision::Transition;
 use crate::health::{SYSTEM, Standing};
 use crate::report;
+use crate::settings::plain;
 
 impl Daemon {
     pub(super) fn begin_round(&mut self) {
@@ -99,7 +100,22 @@ impl Daemon {
         let failed = judge.down(SYSTEM).count();
         let took = Moment::now().since(self.round_begun);
         report::round_complete(self.round, self.parts.config.checks.len(), failed, took);
+        let summary = self.summary();
+        self.parts.manager.status(summary);
+        self.parts.manager.ready_once();
         true
+    }
+
+    /// `unhealthy, down: web, db`
+    fn summary(&self) -> String {
+        let health = self.parts.decision.verdict(SYSTEM).health;
+        let down = self.names(self.parts.decision.judge().down(SYSTEM));
+        let maintenance = self.in_force.as_ref();
+        let maintenance = maintenance.map(|m| format!("{m}; ")).unwrap_or_default();
+        match down[..] {
+            [] => format!("{maintenance}{health}"),
+            _ => format!("{maintenance}{health}, down: {}", plain(&down.join(", "))),
+        }
     }
 
     fn tell_transition(&mut self, transition: &Transition) {

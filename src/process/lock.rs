@@ -4,6 +4,7 @@
 //! It belongs to the open file, survives a fork, and ends with the last process that has it, however that ends. std's
 //! `File` is used and not nix's `Flock`, whose drop unlocks: the parent's, on its way out, would unlock the daemon's.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
@@ -43,7 +44,7 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => match holder(&mut file) {
-                    Some(holder) => bail!(held(path, &holder)),
+                    Some(holder) => bail!(Held::by(path, &holder)),
                     // It is free: from the beginning, as the file may have gone with its holder.
                     None => continue,
                 },
@@ -162,10 +163,26 @@ fn holder(file: &mut File) -> Option<String> {
     Some("another process".to_owned())
 }
 
-fn held(path: &Path, holder: &str) -> String {
-    let path = path.display();
-    format!("{path}: locked by {holder}: is another heartbeat running?")
+/// Another heartbeat has the lock: which one, in words.
+#[derive(Debug)]
+pub struct Held(String);
+
+impl Held {
+    fn by(path: &Path, holder: &str) -> Self {
+        let path = path.display();
+        Self(format!(
+            "{path}: locked by {holder}: is another heartbeat running?"
+        ))
+    }
 }
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Held {}
 
 /// Any answer but "no such process" is one.
 fn is_alive(pid: i32) -> bool {

@@ -2,7 +2,9 @@
 
 pub mod detach;
 pub mod identity;
+pub mod init;
 pub mod lock;
+pub mod notify;
 
 use std::fs;
 use std::os::fd::RawFd;

@@ -1,7 +1,9 @@
 //! Records to lines, and lines to the log and the terminal.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,6 +33,8 @@ pub struct Logger {
 pub struct Sink {
     file: Option<LogFile>,
     on_stderr: bool,
+    /// stderr is the log, and goes to journald.
+    is_journal: bool,
     /// Lines that stderr did not take.
     lost: u64,
 }
@@ -113,6 +117,7 @@ impl Sink {
         };
         Ok(Self {
             on_stderr: file.is_none() || on_terminal,
+            is_journal: file.is_none() && stderr_is_the_journal(),
             file,
             lost: 0,
         })
@@ -123,7 +128,9 @@ impl Sink {
         if let Some(file) = &mut self.file {
             file.write(&line, lost_lines);
         }
-        if self.on_stderr {
+        if self.is_journal {
+            to_stderr(&for_journal(record), &mut self.lost);
+        } else if self.on_stderr {
             to_stderr(&line, &mut self.lost);
         }
     }
@@ -172,15 +179,44 @@ fn to_stderr(line: &str, lost: &mut u64) {
     *lost = 0;
 }
 
-fn line(record: &Record) -> String {
-    let level = match record.level() {
+fn level(record: &Record) -> LogLevel {
+    match record.level() {
         log::Level::Error if record.target() == CRITICAL => LogLevel::Critical,
         log::Level::Error => LogLevel::Error,
         log::Level::Warn => LogLevel::Warning,
         log::Level::Info => LogLevel::Info,
         log::Level::Debug | log::Level::Trace => LogLevel::Debug,
+    }
+}
+
+fn line(record: &Record) -> String {
+    formatted(level(record), &record.args().to_string())
+}
+
+/// `<3>message`: journald takes the level from there, and the time from its own clock (`sd-daemon(3)`).
+fn for_journal(record: &Record) -> String {
+    let severity = match level(record) {
+        LogLevel::Critical => 2,
+        LogLevel::Error => 3,
+        LogLevel::Warning => 4,
+        LogLevel::Info => 6,
+        LogLevel::Debug => 7,
     };
-    formatted(level, &record.args().to_string())
+    format!("<{severity}>{}\n", plain(&record.args().to_string()))
+}
+
+/// Whether stderr still is what systemd has connected to journald: `systemd.exec(5)`, `$JOURNAL_STREAM`.
+fn stderr_is_the_journal() -> bool {
+    let Ok(meta) = io::stderr()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(File::from)
+        .and_then(|f| f.metadata())
+    else {
+        return false;
+    };
+    let stream = format!("{}:{}", meta.dev(), meta.ino());
+    std::env::var("JOURNAL_STREAM").is_ok_and(|journal| journal == stream)
 }
 
 /// `2026-11-22 15:04:05 INFO     message`, local time; whatever the message holds stays on one line.

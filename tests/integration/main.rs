@@ -37,6 +37,7 @@ mod scope;
 mod shipped;
 mod simulate;
 mod stall;
+mod status;
 mod support;
 mod thresholds;
 
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         maintenance::tests(),
         edges::tests(),
         stall::tests(),
+        status::tests(),
         simulate::tests(),
         shipped::tests(),
     ]
@@ -63,6 +65,6 @@ fn main() -> ExitCode {
     .collect();
     let mut arguments = Arguments::from_args();
     // The tests wait for processes and clocks more than they compute.
-    arguments.test_threads.get_or_insert(6);
+    arguments.test_threads.get_or_insert(8);
     libtest_mimic::run(&arguments, trials).exit_code()
 }

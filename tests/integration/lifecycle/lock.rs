@@ -19,6 +19,7 @@ tests![
     commands_do_not_hold_the_lock,
     twelve_at_once,
     twelve_daemons_at_once,
+    a_quiet_one_shot_says_nothing_of_the_other_one,
 ];
 
 fn a_second_one_is_refused_and_leaves_everything_as_it_was() {
@@ -138,4 +139,18 @@ fn twelve_daemons_at_once() {
     assert_eq!(dir.processes(), [daemon.0]);
     dir.wait_for_words(&["+node"]);
     end(daemon, Signal::SIGTERM);
+}
+
+/// Nor does it say nothing of anything else.
+fn a_quiet_one_shot_says_nothing_of_the_other_one() {
+    let peer = Peer::silent();
+    let dir = Workdir::with(&node(&peer));
+    let mut first = dir.heartbeat().start();
+    first.wait_until_locked();
+    let run = dir.heartbeat().arg("--quiet").once().expect(3);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    first.stop().expect(0);
+    dir.configure(&node(&peer).general("statefile", "nowhere/state"));
+    let run = dir.heartbeat().arg("--quiet").once().expect(3);
+    assert!(run.stderr.contains("nowhere/state"), "{}", run.stderr);
 }

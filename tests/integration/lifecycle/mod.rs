@@ -12,7 +12,9 @@ use crate::support::workdir::Workdir;
 
 mod clock;
 mod daemon;
+mod first;
 mod lock;
+mod manager;
 mod pidfile;
 mod reopen;
 mod start;
@@ -23,7 +25,9 @@ pub fn tests() -> Vec<Trial> {
     [
         clock::tests(),
         daemon::tests(),
+        first::tests(),
         lock::tests(),
+        manager::tests(),
         pidfile::tests(),
         reopen::tests(),
         start::tests(),

@@ -87,6 +87,13 @@ fn checks_go_on() {
     dir.wait_for_log("Health: unhealthy -> healthy, Recovered: web.");
     dir.assert_settles_at(&["+node", "-node"]);
     heartbeat.stop().expect(0);
+    // It does not say that commands are run which are not.
+    let log = dir.log();
+    assert_eq!(
+        log.count("But the node is drained: kernel update. Health: "),
+        2
+    );
+    assert_eq!(transitions(&log).len(), 1);
 }
 
 /// The node is not in rotation for a moment.

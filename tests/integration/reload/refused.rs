@@ -20,6 +20,7 @@ tests![
     a_bad_one_while_a_good_one_waits,
     a_log_that_cannot_be_opened,
     a_state_that_cannot_be_kept,
+    a_file_in_the_place_of_the_pidfile,
     a_daemon_has_no_stderr,
     a_one_shot_only_reopens_its_log,
 ];
@@ -154,6 +155,21 @@ fn a_state_that_cannot_be_kept() {
     );
     heartbeat.stop().expect(0);
     assert!(!dir.log().says(", Timeout: 1, "), "half of it is in force");
+}
+
+/// Another pidfile needs a restart: until then this one is the lock.
+fn a_file_in_the_place_of_the_pidfile() {
+    let peer = Peer::silent();
+    let dir = Workdir::with(&node(&peer));
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_words(&["+node"]);
+    for key in ["logfile", "statefile"] {
+        let config = node(&peer).general("pidfile", "other.pid");
+        dir.reload_refused(&heartbeat, &config.general(key, "heartbeat.pid").text());
+    }
+    dir.assert_settles_at(&["+node"]);
+    assert_eq!(dir.pid(), Some(heartbeat.pid()));
+    heartbeat.stop().expect(0);
 }
 
 fn a_daemon_has_no_stderr() {

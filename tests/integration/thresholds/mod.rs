@@ -24,7 +24,7 @@ pub fn tests() -> Vec<Trial> {
 
 /// Rounds as quick as the answers are played: `web` rises and falls as said, and `node` depends on it.
 fn node(player: &Player, rise: u32, fall: u32) -> Config {
-    let config = Config::new().general("interval", "0.1").action("node");
+    let config = Config::new().general("interval", "0.2").action("node");
     web(config, player, rise, fall)
 }
 
