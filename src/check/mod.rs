@@ -5,6 +5,8 @@
 
 mod buffers;
 pub mod connect;
+mod datagram;
+pub mod dns;
 pub mod exec;
 pub mod http;
 pub mod pattern;
@@ -29,7 +31,7 @@ use route::{ROUTE_KEYS, Route};
 pub use route::Target;
 
 /// Every kind of check.
-pub const KINDS: &[&Kind] = &[&tcp::TCP, &http::HTTP, &http::HTTPS, &exec::EXEC];
+pub const KINDS: &[&Kind] = &[&tcp::TCP, &http::HTTP, &http::HTTPS, &exec::EXEC, &dns::DNS];
 
 /// The keys that every kind has.
 const COMMON_KEYS: [&str; 5] = ["action", "fall", "rise", "timeout", "type"];

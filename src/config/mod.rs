@@ -341,7 +341,7 @@ mod tests {
             ),
             (
                 "type = htp\naction = x",
-                "c:6: [web] type: \"htp\" is not a type of check (tcp, http, https, exec)",
+                "c:6: [web] type: \"htp\" is not a type of check (tcp, http, https, exec, dns)",
             ),
             (
                 "type = http\npath = a\naction = x",

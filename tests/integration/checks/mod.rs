@@ -9,6 +9,7 @@ use crate::support::workdir::Workdir;
 mod answers;
 mod bounds;
 mod dialogue;
+mod dns;
 mod down;
 mod exec;
 mod https;
@@ -22,6 +23,7 @@ pub fn tests() -> Vec<Trial> {
         answers::tests(),
         bounds::tests(),
         dialogue::tests(),
+        dns::tests(),
         down::tests(),
         exec::tests(),
         https::tests(),
