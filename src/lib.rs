@@ -11,7 +11,7 @@
 //!    (one command, a check's or an action's), [`ledger`] and [`state`] (what outlives a run), [`maintenance`] (what the operator has said),
 //!    [`report`] (every line of the log).
 //! 4. How it gets that far: [`start`], a checklist over [`cli`], [`config`] and [`process`].
-//! 5. What an operator can ask beside running it: [`operator`], over [`status`], [`simulate`] and [`timing`].
+//! 5. What an operator can ask beside running it: [`operator`], over [`status`], [`simulate`], [`timing`] and [`machine`].
 //!
 //! # Who may know whom
 //!
@@ -20,7 +20,7 @@
 //! ```text
 //! main, start
 //!   daemon    operator
-//!     pool    ledger    runner    simulate    status
+//!     pool    ledger    runner    simulate    status    machine
 //!       process
 //!       event    report    state    reload    timing
 //!         config
@@ -45,6 +45,7 @@ pub mod file;
 pub mod group;
 pub mod health;
 pub mod ledger;
+pub mod machine;
 pub mod maintenance;
 pub mod operator;
 pub mod output;
@@ -71,7 +72,7 @@ mod tests {
         &["main"],
         &["start", "lib"],
         &["daemon", "operator"],
-        &["pool", "ledger", "runner", "simulate", "status"],
+        &["pool", "ledger", "runner", "simulate", "status", "machine"],
         &["process"],
         &["event", "report", "state", "reload", "timing"],
         &["config"],

@@ -72,13 +72,24 @@ pub struct Value {
     pub inherited: bool,
 }
 
+/// Who reads the files that a section names, such as a password's.
+#[derive(Debug, Clone, Default)]
+pub struct Reader {
+    /// The user that heartbeat will run as; `None`: as started.
+    pub user: Option<String>,
+    /// They are left alone: nothing is going to be run, and whoever asks how it stands need not be able to read them.
+    pub skips_files: bool,
+}
+
 /// The keys of one section, and the problems found while they are read.
 #[derive(Debug)]
 pub struct Settings {
     section: String,
     line: usize,
     values: BTreeMap<String, Value>,
+    reader: Reader,
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl Settings {
@@ -89,8 +100,22 @@ impl Settings {
             section: section.to_owned(),
             line,
             values,
+            reader: Reader::default(),
             problems: Vec::new(),
+            warnings: Vec::new(),
         }
+    }
+
+    /// The same, for this reader of files.
+    #[must_use]
+    pub fn read_by(self, reader: Reader) -> Self {
+        Self { reader, ..self }
+    }
+
+    /// Who reads the files that are named here.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// The section's name.
@@ -141,18 +166,34 @@ impl Settings {
     /// Notes a problem at `key`, or at the section where the key is not there. An inherited value is the fault of
     /// `[DEFAULT]`, told once for all who inherit it.
     pub fn note(&mut self, key: &str, text: impl Into<String>) {
-        let problem = match self.values.get(key) {
+        let problem = self.at(key, text);
+        self.problems.push(problem);
+    }
+
+    /// Notes what is legal but unwise, in the same way.
+    pub fn warn(&mut self, key: &str, text: impl Into<String>) {
+        let warning = self.at(key, text);
+        self.warnings.push(warning);
+    }
+
+    fn at(&self, key: &str, text: impl Into<String>) -> Problem {
+        match self.values.get(key) {
             Some(value) if value.inherited => Problem::of_key(value.line, "DEFAULT", key, text),
             Some(value) => Problem::of_key(value.line, &self.section, key, text),
             None => Problem::of_key(self.line, &self.section, key, text),
-        };
-        self.problems.push(problem);
+        }
     }
 
     /// Whether a problem has been noted.
     #[must_use]
     pub fn has_problems(&self) -> bool {
         !self.problems.is_empty()
+    }
+
+    /// What is unwise, as far as the section has been read.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// The problems noted so far; the reading is done.
@@ -220,6 +261,17 @@ pub fn results(text: &str) -> Result<u32, String> {
     match decimal(text) {
         Some(results @ 1..=1000) => Ok(results),
         _ => Err("is not a number of results in a row (1 to 1000)".to_owned()),
+    }
+}
+
+/// A number of days.
+///
+/// # Errors
+/// What would be right.
+pub fn days(text: &str) -> Result<u32, String> {
+    match decimal(text) {
+        Some(days @ 1..=3650) => Ok(days),
+        _ => Err("is not a number of days (1 to 3650)".to_owned()),
     }
 }
 

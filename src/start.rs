@@ -14,6 +14,7 @@ use crate::daemon::{Daemon, Parts};
 use crate::decision::Decision;
 use crate::file::refusal;
 use crate::ledger::Ledger;
+use crate::machine;
 use crate::maintenance::{self, Watch};
 use crate::operator;
 use crate::pool::Pool;
@@ -33,7 +34,11 @@ pub fn run(args: &Args) -> Exit {
     if is_round_for_ever && init::is_first() {
         return as_first_process();
     }
-    let config = match Config::load(&args.config) {
+    let loaded = match args.ask {
+        Some(_) => Config::load_to_ask(&args.config),
+        None => Config::load(&args.config),
+    };
+    let config = match loaded {
         Ok(config) => config,
         Err(problems) => {
             tell(&problems.to_string());
@@ -88,8 +93,10 @@ fn test(args: &Args, config: &Config) -> Exit {
     let checks = counted(config.checks.len(), "check");
     let actions = counted(config.actions.len(), "action");
     let file = args.config.display();
-    let times = timing::lines(config);
-    let _ = writeln!(io::stdout(), "{file}: good: {checks}, {actions}\n{times}");
+    let mut lines = vec![timing::lines(config)];
+    lines.extend(machine::lines(config, &args.config));
+    let lines = lines.join("\n  ");
+    let _ = writeln!(io::stdout(), "{file}: good: {checks}, {actions}\n{lines}");
     Exit::Good
 }
 

@@ -5,7 +5,7 @@
 //! to it.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -292,6 +292,12 @@ impl Stream {
     pub fn send_at_once(&self) {
         // Without it the check is slower and no less right.
         let _ = self.socket.set_nodelay(true);
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub fn send_end(&self) {
+        // One that is gone already need not be told.
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 
     /// Sets the timeout for the next read or write to what is left.

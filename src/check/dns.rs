@@ -12,7 +12,7 @@ use domain::base::{Message, MessageBuilder, ParseRecordData, ParsedRecord, Recor
 use domain::rdata::{A, Aaaa, Cname, Mx, Ns, Ptr, Soa, Srv, Txt};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::pattern::Pattern;
+use super::pattern::{Pattern, TooLate};
 use super::route::Route;
 use super::{Deadline, Failure, Kind, Note, Phase, Probe, connect, datagram, resolve};
 use crate::file::reason;
@@ -22,6 +22,7 @@ use crate::settings::{self, Settings, short};
 pub const DNS: Kind = Kind {
     name: "dns",
     has_route: true,
+    has_tls: false,
     default_port: Some(53),
     keys: &["query", "record", "expect"],
     read,
@@ -110,7 +111,7 @@ impl Probe for Dns {
                 Failure::new(failure.phase, &text)
             })?;
         }
-        self.judge(&answer)
+        self.judge(&answer, deadline)
     }
 }
 
@@ -129,7 +130,7 @@ impl Dns {
         Ok(builder.finish())
     }
 
-    fn judge(&self, answer: &[u8]) -> Result<Note, Failure> {
+    fn judge(&self, answer: &[u8], deadline: Deadline) -> Result<Note, Failure> {
         let damaged = |_| Failure::new(Phase::Receive, "an answer that is damaged");
         let answer = Message::from_octets(answer)
             .map_err(|_| Failure::new(Phase::Receive, "an answer that is damaged"))?;
@@ -146,11 +147,11 @@ impl Dns {
         // Servers turn them from answer to answer.
         records.sort();
         let shown = shown(&records);
-        let missed = self
-            .expect
-            .iter()
-            .find(|pattern| !records.iter().any(|record| pattern.is_in(record)));
-        match missed {
+        let is_met = |pattern: &Pattern| {
+            let mut records = records.iter();
+            records.any(|record| is_found(pattern, record, deadline))
+        };
+        match self.expect.iter().find(|pattern| !is_met(pattern)) {
             None => Ok(Some(shown)),
             Some(pattern) => {
                 let pattern = short(&pattern.to_string());
@@ -178,6 +179,15 @@ impl Dns {
             }
         }
         Ok(found)
+    }
+}
+
+/// Whether a record holds what is looked for, as far as can be told by the deadline.
+fn is_found(pattern: &Pattern, record: &[u8], deadline: Deadline) -> bool {
+    let mut search = pattern.search();
+    match search.feed(record, deadline) {
+        Ok(found) => found.is_some() || search.is_at_end(),
+        Err(TooLate) => false,
     }
 }
 

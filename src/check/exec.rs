@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::route::Route;
-use super::{Deadline, Failure, Kind, Note, Phase, Probe};
+use super::{Deadline, Failure, Kind, Need, Note, Phase, Probe};
 use crate::action::{self, Ending, Finished, Job, News, Running};
 use crate::settings::{self, Settings};
 
@@ -20,6 +20,7 @@ use crate::settings::{self, Settings};
 pub const EXEC: Kind = Kind {
     name: "exec",
     has_route: false,
+    has_tls: false,
     default_port: None,
     keys: &["command"],
     read,
@@ -38,6 +39,7 @@ const LONGEST_NOTE: usize = 200;
 struct Exec {
     name: String,
     command: String,
+    needs: [Need; 1],
     /// The news of a command that was still there when the check had to answer.
     left: Mutex<Option<Receiver<News>>>,
 }
@@ -49,11 +51,7 @@ fn read(settings: &mut Settings, _: &Route) -> Option<Box<dyn Probe>> {
     let command = settings.optional("command", |text| {
         settings::command(text).map(|()| text.to_owned())
     });
-    Some(Box::new(Exec {
-        name: settings.section().to_owned(),
-        command: command?,
-        left: Mutex::default(),
-    }))
+    Some(Box::new(Exec::new(settings.section(), command?)))
 }
 
 impl Probe for Exec {
@@ -74,12 +72,25 @@ impl Probe for Exec {
         }
     }
 
+    fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
     fn endpoint(&self) -> Option<String> {
         Some(settings::short(&self.command))
     }
 }
 
 impl Exec {
+    fn new(name: &str, command: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            needs: [Need::Command(command.clone())],
+            command,
+            left: Mutex::default(),
+        }
+    }
+
     fn job(&self, deadline: Deadline) -> Job {
         Job {
             command: self.command.clone(),
@@ -172,14 +183,6 @@ fn first_line(output: &str) -> Note {
 mod tests {
     use super::*;
 
-    fn exec(command: &str) -> Exec {
-        Exec {
-            name: "a".to_owned(),
-            command: command.to_owned(),
-            left: Mutex::default(),
-        }
-    }
-
     fn run(exec: &Exec, timeout: Duration) -> Result<Note, String> {
         let route = Route::to(super::super::Target {
             host: super::super::resolve::Host::default(),
@@ -191,7 +194,7 @@ mod tests {
 
     #[test]
     fn one_that_is_left_holds_up_those_behind_it_until_it_has_gone() {
-        let exec = exec("true");
+        let exec = Exec::new("a", "true".to_owned());
         let (sender, news) = channel();
         *lock(&exec.left) = Some(news);
         let second = Duration::from_secs(1);

@@ -21,23 +21,35 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::health::Thresholds;
 use crate::settings::{self, Settings};
 
 use route::{ROUTE_KEYS, Route};
+use tls::TLS_KEYS;
 
 pub use route::Target;
 
 /// Every kind of check.
-pub const KINDS: &[&Kind] = &[&tcp::TCP, &http::HTTP, &http::HTTPS, &exec::EXEC, &dns::DNS];
+pub const KINDS: &[&Kind] = &[
+    &tcp::TCP,
+    &tls::TLS,
+    &http::HTTP,
+    &http::HTTPS,
+    &dns::DNS,
+    &exec::EXEC,
+];
 
 /// The keys that every kind has.
 const COMMON_KEYS: [&str; 5] = ["action", "fall", "rise", "timeout", "type"];
 
 /// heartbeat.py's configurations have it on checks of every type.
 const HARMLESS_KEY: &str = "path";
+
+/// The timeout where the file gives none.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest reason that is kept, in characters: a peer may send megabytes.
 const LONGEST_REASON: usize = 300;
@@ -49,6 +61,8 @@ pub struct Kind {
     pub name: &'static str,
     /// It goes somewhere, and has the keys of a route.
     pub has_route: bool,
+    /// It shakes hands, and has the keys of TLS.
+    pub has_tls: bool,
     /// The port where the file gives none; `None` = the file must give one, if there is a route.
     pub default_port: Option<u16>,
     /// The keys it has beside the common ones.
@@ -61,11 +75,28 @@ impl Kind {
     fn has(&self, key: &str) -> bool {
         let own = self.keys.contains(&key) || COMMON_KEYS.contains(&key);
         own || self.has_route && ROUTE_KEYS.contains(&key)
+            || self.has_tls && TLS_KEYS.contains(&key)
     }
 }
 
 /// What is worth saying of a check that has passed, such as the days that its certificate has left.
 pub type Note = Option<String>;
+
+/// Something of this machine that a probe cannot do without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// A file that is read with the configuration.
+    File {
+        /// The key that names it.
+        key: &'static str,
+        /// Where it is.
+        path: PathBuf,
+        /// What is worth saying of its content, such as when its certificates end.
+        says: Option<String>,
+    },
+    /// A command for `/bin/sh -c`.
+    Command(String),
+}
 
 /// One way to test an endpoint.
 pub trait Probe: fmt::Debug + Send + Sync {
@@ -74,6 +105,11 @@ pub trait Probe: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why the endpoint is down.
     fn probe(&self, route: &Route, deadline: Deadline) -> Result<Note, Failure>;
+
+    /// What it needs of this machine.
+    fn needs(&self) -> &[Need] {
+        &[]
+    }
 
     /// What is tested, for the log, where that is not where the route leads.
     fn endpoint(&self) -> Option<String> {
@@ -106,8 +142,7 @@ impl Check {
     /// Reads a section. `None`: something is wrong, and noted in `settings`.
     pub fn read(settings: &mut Settings) -> Option<Self> {
         let kind = read_kind(settings);
-        let timeout = Duration::from_secs(5);
-        let timeout = settings.or("timeout", timeout, settings::duration);
+        let timeout = settings.or("timeout", TIMEOUT, settings::duration);
         let thresholds = Thresholds {
             rise: settings.or("rise", 1, settings::results),
             fall: settings.or("fall", 1, settings::results),
@@ -148,6 +183,12 @@ impl Check {
         })
     }
 
+    /// What it needs of this machine.
+    #[must_use]
+    pub fn needs(&self) -> &[Need] {
+        self.probe.needs()
+    }
+
     fn probe(&self, deadline: Deadline) -> Result<Note, Failure> {
         if self.route.all {
             return self.probe_all(deadline);
@@ -172,7 +213,7 @@ impl Check {
 /// All keys that some kind of check has.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     let own = KINDS.iter().flat_map(|kind| kind.keys.iter().copied());
-    own.chain(COMMON_KEYS).chain(ROUTE_KEYS)
+    own.chain(COMMON_KEYS).chain(ROUTE_KEYS).chain(TLS_KEYS)
 }
 
 /// What belongs to another kind is a slip where it stands in the check's own section; inherited, it is meant for others.
@@ -255,7 +296,7 @@ fn read_actions(settings: &mut Settings) -> Option<Vec<String>> {
 fn identity(settings: &Settings, kind: &Kind) -> String {
     let mut hasher = DefaultHasher::new();
     kind.name.hash(&mut hasher);
-    for key in kind.keys.iter().chain(&ROUTE_KEYS) {
+    for key in kind.keys.iter().chain(&ROUTE_KEYS).chain(&TLS_KEYS) {
         let text = settings.value(key).map(|value| &value.text);
         text.hash(&mut hasher);
     }
@@ -277,12 +318,16 @@ pub enum Phase {
     Receive,
     /// Judging the status.
     Status,
-    /// Reading the body.
+    /// Judging the headers.
+    Header,
+    /// Reading the body, and judging it.
     Body,
     /// Waiting for what the answer should hold.
     Expect,
     /// Running a command.
     Exec,
+    /// Judging the time that it took.
+    Time,
     /// Nothing of the peer's: the check itself broke.
     Panic,
 }
@@ -296,9 +341,11 @@ impl fmt::Display for Phase {
             Self::Send => "send",
             Self::Receive => "receive",
             Self::Status => "status",
+            Self::Header => "header",
             Self::Body => "body",
             Self::Expect => "expect",
             Self::Exec => "exec",
+            Self::Time => "time",
             Self::Panic => "panic",
         })
     }
@@ -366,6 +413,12 @@ impl Deadline {
     #[must_use]
     pub fn left(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// What has passed since the check began.
+    #[must_use]
+    pub fn spent(&self) -> Duration {
+        self.timeout.saturating_sub(self.left())
     }
 
     /// `within 5s`, for the reason of a failure.

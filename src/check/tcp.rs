@@ -5,11 +5,9 @@
 //! many lines as the dialogue has steps: a line that was lost is an error in the file, not a check that tests less.
 
 use std::io::{self, Read, Write};
-use std::thread;
-use std::time::Duration;
 
 use super::connect::{self, Stream};
-use super::pattern::Pattern;
+use super::pattern::{Pattern, TooLate};
 use super::route::Route;
 use super::{Deadline, Failure, Kind, Note, Phase, Probe};
 use crate::file::reason;
@@ -19,6 +17,7 @@ use crate::settings::{Settings, quote, short};
 pub const TCP: Kind = Kind {
     name: "tcp",
     has_route: true,
+    has_tls: false,
     default_port: None,
     keys: &["send", "expect"],
     read,
@@ -29,9 +28,6 @@ const NOTHING: &str = "-";
 
 /// How much is searched for one pattern.
 const MOST_RECEIVED: usize = 64 * 1024;
-
-/// What is longer than this and comes in small pieces is gathered for a moment, as every piece has all of it searched.
-const GATHERED: usize = 4 * 1024;
 
 /// How much of an answer a failure repeats, in bytes.
 const EXCERPT: usize = 60;
@@ -134,7 +130,7 @@ impl Probe for Tcp {
             stream,
             deadline,
             received: Vec::new(),
-            matched: 0,
+            before: None,
         };
         for step in &self.steps {
             if let Some(bytes) = &step.send {
@@ -152,9 +148,10 @@ impl Probe for Tcp {
 struct Dialogue {
     stream: Stream,
     deadline: Deadline,
+    /// What has come since the last match.
     received: Vec<u8>,
-    /// Where the last match ended. What stands before it is only kept to tell whether a line begins there.
-    matched: usize,
+    /// The byte before it, which tells whether a line begins there.
+    before: Option<u8>,
 }
 
 impl Dialogue {
@@ -170,14 +167,22 @@ impl Dialogue {
 
     /// Waits until the pattern is found in what has come since the last match.
     fn expect(&mut self, pattern: &Pattern) -> Result<(), Failure> {
-        let known = self.matched.saturating_sub(1);
-        self.received.drain(..known);
-        self.matched -= known;
+        let mut search = pattern.search_behind(self.before);
+        let mut searched = 0;
         loop {
-            if let Some(end) = pattern.end_in(&self.received, self.matched) {
-                self.matched = end;
+            let news = &self.received[searched..];
+            let found = match search.feed(news, self.deadline) {
+                Ok(Some(at)) => Some(searched + at),
+                // More may come, but what is there will do.
+                Ok(None) if search.is_at_end() => Some(self.received.len()),
+                Ok(None) => None,
+                Err(TooLate) => return Err(self.missed(pattern, &self.deadline.within(), "")),
+            };
+            if let Some(end) = found {
+                self.before = self.received.drain(..end).next_back().or(self.before);
                 return Ok(());
             }
+            searched = self.received.len();
             if self.room() == 0 {
                 return Err(self.missed(pattern, "in 64 KiB", ""));
             }
@@ -196,13 +201,10 @@ impl Dialogue {
     }
 
     fn room(&self) -> usize {
-        MOST_RECEIVED.saturating_sub(self.received.len() - self.matched)
+        MOST_RECEIVED.saturating_sub(self.received.len())
     }
 
     fn receive(&mut self) -> io::Result<usize> {
-        if self.received.len() > GATHERED {
-            thread::sleep(Duration::from_millis(1));
-        }
         let mut piece = [0; 4096];
         let most = self.room().min(piece.len());
         let amount = self.stream.read(&mut piece[..most])?;
@@ -218,9 +220,9 @@ impl Dialogue {
 
     /// The beginning of what has come, in the escapes of `send`, without the rest of the line that was matched last.
     fn excerpt(&self) -> String {
-        let mut came = &self.received[self.matched..];
+        let mut came = &self.received[..];
         let line_end = came.iter().position(|byte| *byte == b'\n');
-        if self.matched > 0 {
+        if self.before.is_some_and(|byte| byte != b'\n') {
             came = &came[line_end.map_or(came.len(), |end| end + 1)..];
         }
         if came.is_empty() {

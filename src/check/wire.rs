@@ -14,8 +14,8 @@ use super::buffers::Growing;
 use super::connect::{self, Stream};
 use super::resolve::Host;
 use super::route::Route;
-use super::tls::{self, TlsStream};
-use super::{Deadline, Failure, Phase, Target};
+use super::tls::{self, Terms, TlsStream};
+use super::{Deadline, Failure, Note, Phase, Target};
 use crate::file::reason;
 
 /// Largest headers of an answer.
@@ -25,7 +25,7 @@ pub const LARGEST_HEADERS: usize = 16 * 1024;
 /// a closed connection.
 const INPUT_BUFFER: usize = LARGEST_HEADERS + 1024;
 
-/// Room for a request beside its path.
+/// Room for a request beside its path and what is its own.
 const OUTPUT_BUFFER: usize = 1024;
 
 /// How much of an answer is kept to show what the peer speaks when it is not HTTP.
@@ -38,6 +38,12 @@ pub struct Home {
     pub uri: Uri,
     /// As it is connected to.
     pub route: Route,
+    /// Room for what the check's own request has beside its path: headers, and a body or a piece of it.
+    pub room: usize,
+    /// Whether the request has a body.
+    pub sends_body: bool,
+    /// What its keys ask of every handshake, elsewhere too.
+    pub terms: Terms,
 }
 
 /// One execution of a check, across redirects.
@@ -49,6 +55,8 @@ pub struct Run {
     pub deadline: Deadline,
     /// The first bytes of the last connection's answer.
     pub first_words: Vec<u8>,
+    /// What is worth saying of the last handshake.
+    pub note: Note,
 }
 
 /// The execution that is under way on a worker.
@@ -107,8 +115,15 @@ impl Connector for Wire {
             .map_or(0, |path| path.as_str().len());
         let route = home.route_to(details.uri).map_err(carried)?;
         let stream = connect::connect(&route, deadline).map_err(carried)?;
+        if home.sends_body {
+            // It follows the headers, and would wait until those are acknowledged.
+            stream.send_at_once();
+        }
         let stream = if details.needs_tls() {
-            let tls = tls::handshake(stream, &route.name, deadline).map_err(carried)?;
+            let name = home.certificate_name(details.uri, &route);
+            let (tls, note) =
+                tls::handshake(stream, name, &home.terms, deadline).map_err(carried)?;
+            lock(&self.run).note = note;
             Channel::Tls(Box::new(tls))
         } else {
             Channel::Tcp(stream)
@@ -117,7 +132,7 @@ impl Connector for Wire {
             stream,
             deadline,
             run: Arc::clone(&self.run),
-            buffers: Growing::new(INPUT_BUFFER, OUTPUT_BUFFER + length),
+            buffers: Growing::new(INPUT_BUFFER, OUTPUT_BUFFER + length + home.room),
         }))
     }
 }
@@ -131,24 +146,47 @@ impl Home {
         Arc::new(Self {
             uri: self.uri.clone(),
             route: route.clone(),
+            terms: self.terms.clone(),
+            ..**self
         })
+    }
+
+    /// Whether it is asked there: at the same origin (RFC 9110, 4.3.1).
+    pub fn is_origin_of(&self, uri: &Uri) -> bool {
+        let hosts = uri.host().zip(self.uri.host());
+        uri.scheme() == self.uri.scheme()
+            && hosts.is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
+            && port(uri) == port(&self.uri)
+    }
+
+    /// Who must show a certificate at the end of `route`, which leads to `uri`.
+    fn certificate_name<'a>(&'a self, uri: &Uri, route: &'a Route) -> &'a Host {
+        if self.is_origin_of(uri) {
+            return self.terms.name_at_home(&route.name);
+        }
+        &route.name
     }
 
     fn route_to(&self, uri: &Uri) -> Result<Route, Failure> {
         let wrong = |what: &str| Failure::new(Phase::Status, &format!("redirect to {uri}: {what}"));
-        if uri.scheme() == self.uri.scheme() && uri.authority() == self.uri.authority() {
+        if self.is_origin_of(uri) {
             return Ok(self.route.clone());
         }
         let host = uri.host().ok_or_else(|| wrong("no host"))?;
-        let port = match uri.scheme_str() {
-            Some("https") => 443,
-            Some("http") => 80,
-            _ => return Err(wrong("neither http nor https")),
-        };
-        let port = uri.port_u16().unwrap_or(port);
+        let port = port(uri).ok_or_else(|| wrong("neither http nor https"))?;
         let host = Host::parse(host).map_err(|text| wrong(&text))?;
         Ok(self.route.elsewhere(Target { host, port }))
     }
+}
+
+/// The one it names, or its scheme's own.
+fn port(uri: &Uri) -> Option<u16> {
+    let usual = match uri.scheme_str() {
+        Some("https") => 443,
+        Some("http") => 80,
+        _ => return None,
+    };
+    Some(uri.port_u16().unwrap_or(usual))
 }
 
 /// ureq asks for addresses before it connects; ours are found while connecting.
@@ -260,5 +298,33 @@ impl Transport for Connection {
 
     fn is_tls(&self) -> bool {
         matches!(self.stream, Channel::Tls(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let uri = |text: &str| text.parse().expect("a URL");
+        let home = |text: &str| Home {
+            terms: Terms::default(),
+            uri: uri(text),
+            route: Route::to(Target {
+                host: Host::default(),
+                port: 1,
+            }),
+            room: 0,
+            sends_body: false,
+        };
+        let same = ["http://a/x", "http://A:80/", "http://user@a/"];
+        for other in same {
+            assert!(home("http://a/").is_origin_of(&uri(other)), "{other}");
+        }
+        for other in ["https://a/", "http://b/", "http://a:81/", "http://a.b/"] {
+            assert!(!home("http://a/").is_origin_of(&uri(other)), "{other}");
+        }
+        assert!(home("https://[::1]:443/").is_origin_of(&uri("https://[::1]/")));
     }
 }

@@ -203,8 +203,21 @@ impl Config {
     /// # Errors
     /// Every problem of the file, sorted by line, as `heartbeat.conf:12: [web] port: "80a" is not a port (1 to 65535)`.
     pub fn load(path: &Path) -> Result<Self, Problems> {
+        Self::read(path, false)
+    }
+
+    /// The same to be asked about and not run: the files that checks name, as those of passwords, are left alone, for
+    /// whoever asks need not be able to read them.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_to_ask(path: &Path) -> Result<Self, Problems> {
+        Self::read(path, true)
+    }
+
+    fn read(path: &Path, skips_files: bool) -> Result<Self, Problems> {
         let text = source::read(path).map_err(|problem| Problems(vec![problem]))?;
-        Self::parse(path, &text)
+        Self::judge(path, &text, skips_files)
     }
 
     /// Judges `text` as the content of `path`.
@@ -212,6 +225,10 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, Problems> {
+        Self::judge(path, text, false)
+    }
+
+    fn judge(path: &Path, text: &str, skips_files: bool) -> Result<Self, Problems> {
         let name = path.display();
         let lines = |mut problems: Vec<Problem>, mark: &str| -> Vec<String> {
             problems.sort();
@@ -219,7 +236,7 @@ impl Config {
             let line = |p: Problem| format!("{name}:{}: {mark}{p}", p.line);
             problems.into_iter().map(line).collect()
         };
-        let (draft, problems) = sections::judge(path, text);
+        let (draft, problems) = sections::judge(path, text, skips_files);
         match draft {
             Some(draft) if problems.is_empty() => Ok(Self {
                 general: draft.general,
@@ -341,7 +358,7 @@ mod tests {
             ),
             (
                 "type = htp\naction = x",
-                "c:6: [web] type: \"htp\" is not a type of check (tcp, http, https, exec, dns)",
+                "c:6: [web] type: \"htp\" is not a type of check (tcp, tls, http, https, dns, exec)",
             ),
             (
                 "type = http\npath = a\naction = x",

@@ -8,7 +8,7 @@ use super::ini::{self, Document, Entry, Section};
 use super::interpolate::{self, DEFAULT};
 use super::{Action, General};
 use crate::check::{self, Check};
-use crate::settings::{self, Problem, Settings, quote};
+use crate::settings::{self, Problem, Reader, Settings, quote};
 
 const PROMOTIONS: &str = "promotions";
 const DEMOTIONS: &str = "demotions";
@@ -21,15 +21,21 @@ pub struct Draft {
     pub warnings: Vec<Problem>,
 }
 
-/// Judges the text of the file at `path`. The draft is only there where every section could be read.
-pub fn judge(path: &Path, text: &str) -> (Option<Draft>, Vec<Problem>) {
+/// Judges the text of the file at `path`, and the files that it names unless they are to be skipped. The draft is only
+/// there where every section could be read.
+pub fn judge(path: &Path, text: &str, skips_files: bool) -> (Option<Draft>, Vec<Problem>) {
     let mut document = ini::read(text);
     let mut problems = std::mem::take(&mut document.problems);
     let mut warnings = std::mem::take(&mut document.warnings);
     problems.extend(names(&document));
     let general = general::read(path, &document, &mut problems);
     let mut actions = actions(&document, &mut problems);
-    let checks = checks(&document, &actions, &mut problems);
+    let reader = Reader {
+        user: general.as_ref().and_then(|general| general.user.clone()),
+        skips_files,
+    };
+    let found = (&mut problems, &mut warnings);
+    let checks = checks(&document, &actions, &reader, found);
     if checks.is_none() && problems.is_empty() {
         let text = "no check: add a section such as [web] with type, port and action";
         problems.push(Problem::new(document.lines.max(1), "", text));
@@ -171,7 +177,8 @@ fn lonely(
 fn checks(
     document: &Document,
     actions: &[Action],
-    problems: &mut Vec<Problem>,
+    reader: &Reader,
+    (problems, warnings): (&mut Vec<Problem>, &mut Vec<Problem>),
 ) -> Option<Vec<Check>> {
     let ours = [GENERAL, PROMOTIONS, DEMOTIONS, DEFAULT];
     let is_check = |s: &&Section| !ours.iter().any(|name| s.name.eq_ignore_ascii_case(name));
@@ -184,7 +191,8 @@ fn checks(
     let mut complete = true;
     for section in document.sections.iter().filter(is_check) {
         let values = interpolate::resolve(section, &defaults, problems);
-        let mut settings = Settings::new(&section.name, section.line, values);
+        let settings = Settings::new(&section.name, section.line, values);
+        let mut settings = settings.read_by(reader.clone());
         note_references(&mut settings);
         let check = Check::read(&mut settings);
         let is_defined = |name: &str| demotions.contains(name) || names.contains(name);
@@ -193,6 +201,7 @@ fn checks(
                 settings.note("action", undefined(&name, actions));
             }
         }
+        warnings.extend_from_slice(settings.warnings());
         problems.extend(settings.into_problems());
         complete &= check.is_some();
         checks.extend(check);

@@ -77,6 +77,10 @@ fn the_example_names_every_key_with_its_default() {
         "addresses = any",
         "fall = 1",
         "path = /",
+        "method = GET",
+        "follow_redirects = yes",
+        "expect_status = 200",
+        "#verify = yes",
     ] {
         assert!(example.contains(&format!("\n{default}\n")), "{default}");
     }
@@ -96,7 +100,7 @@ fn the_readme_names_every_flag() {
     let readme = text("README.md");
     let help = std::process::Command::new(binary()).arg("--help").output();
     let help = String::from_utf8(help.expect("it runs").stdout).expect("text");
-    let words = help.split(|c: char| c.is_whitespace() || c == ',');
+    let words = help.split(|c: char| c.is_whitespace() || c == ',' || c == ':');
     let flags: Vec<_> = words
         .filter(|word| word.starts_with('-') && word.len() > 1)
         .collect();

@@ -7,28 +7,38 @@ use crate::support::log::CheckLine;
 use crate::support::workdir::Workdir;
 
 mod answers;
+mod asked;
 mod bounds;
+mod credentials;
 mod dialogue;
 mod dns;
 mod down;
 mod exec;
+mod expected;
 mod https;
 mod names;
+mod redirects;
 mod request;
+mod terms;
 mod tls;
 mod up;
 
 pub fn tests() -> Vec<Trial> {
     [
         answers::tests(),
+        asked::tests(),
         bounds::tests(),
+        credentials::tests(),
         dialogue::tests(),
         dns::tests(),
         down::tests(),
         exec::tests(),
+        expected::tests(),
         https::tests(),
         names::tests(),
+        redirects::tests(),
         request::tests(),
+        terms::tests(),
         tls::tests(),
         up::tests(),
     ]

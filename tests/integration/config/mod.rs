@@ -8,7 +8,9 @@ use crate::support::workdir::Workdir;
 mod commands;
 mod defaults;
 mod dialect;
+mod http;
 mod junk;
+mod machine;
 mod mistakes;
 mod several;
 
@@ -17,7 +19,9 @@ pub fn tests() -> Vec<Trial> {
         commands::tests(),
         defaults::tests(),
         dialect::tests(),
+        http::tests(),
         junk::tests(),
+        machine::tests(),
         mistakes::tests(),
         several::tests(),
     ]

@@ -60,7 +60,8 @@ fn between_two_rounds_and_not_in_one() {
     dir.wait_for_log(RELOADED);
     let lines = dir.log().lines;
     let at = |text: &str| lines.iter().position(|line| line.message.contains(text));
-    assert!(at("Round 1 complete") < at(RELOADED), "{lines:#?}");
+    let complete = at("Round 1 complete").expect("the end of the round");
+    assert!(Some(complete) < at(RELOADED), "{lines:#?}");
     dir.wait_for_words(&["+node"]);
     heartbeat.stop().expect(0);
     assert_eq!(begun_rounds(&dir.log()), [1]);

@@ -1,6 +1,7 @@
 //! A certificate authority made for one test.
 
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
@@ -19,8 +20,14 @@ pub struct Authority {
     file: NamedTempFile,
 }
 
-/// A server's certificate and its key.
-pub struct Certificate(pub CertifiedKey);
+/// A server's or a client's certificate and its key.
+pub struct Certificate {
+    pub key: CertifiedKey,
+    /// All that is shown, in PEM.
+    pub pem: String,
+    /// The key in PEM.
+    pub key_pem: String,
+}
 
 impl Authority {
     /// An authority that nobody knows yet.
@@ -69,13 +76,29 @@ impl Authority {
 
     /// A good one, signed by an authority that this one has signed; the server shows both.
     pub fn certificate_by_intermediate(&self) -> Certificate {
-        let params_of_authority = authority_params("An intermediate authority");
+        self.certificate_by(authority_params("An intermediate authority"))
+    }
+
+    /// One that ends in a little more than so many days.
+    pub fn certificate_ending_in(&self, days: u64) -> Certificate {
+        let mut params = params(&NAMES);
+        end_in(&mut params, days);
+        self.issue(&params)
+    }
+
+    /// A lasting one, signed by an intermediate authority that ends in a little more than so many days.
+    pub fn certificate_by_intermediate_ending_in(&self, days: u64) -> Certificate {
+        let mut params = authority_params("An intermediate authority");
+        end_in(&mut params, days);
+        self.certificate_by(params)
+    }
+
+    fn certificate_by(&self, params_of_authority: CertificateParams) -> Certificate {
         let between = CertifiedIssuer::signed_by(params_of_authority, new_key(), &self.issuer);
         let between = between.expect("sign an authority");
         let key = new_key();
         let certificate = params(&NAMES).signed_by(&key, &between).expect("sign");
-        let chain = vec![certificate.der().clone(), between.as_ref().der().clone()];
-        Certificate::new(chain, &key)
+        Certificate::new(&[&certificate, between.as_ref()], &key)
     }
 
     /// The certificate as a trust anchor for what demands certificates of clients.
@@ -86,27 +109,58 @@ impl Authority {
     fn issue(&self, params: &CertificateParams) -> Certificate {
         let key = new_key();
         let certificate = params.signed_by(&key, &self.issuer).expect("sign");
-        Certificate::new(vec![certificate.der().clone()], &key)
+        Certificate::new(&[&certificate], &key)
     }
 }
 
 impl Certificate {
     /// One that vouches for itself.
     pub fn self_signed() -> Self {
-        let key = new_key();
-        let certificate = params(&NAMES).self_signed(&key).expect("sign itself");
-        Self::new(vec![certificate.der().clone()], &key)
+        Self::by_itself(&params(&NAMES))
     }
 
-    fn new(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
-        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-        let key = any_supported_type(&key).expect("a usable key");
-        Self(CertifiedKey::new(chain, key))
+    /// The same as an authority's, as `openssl req -x509` makes it.
+    pub fn self_signed_authority() -> Self {
+        let mut params = params(&NAMES);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self::by_itself(&params)
+    }
+
+    /// One that vouched for itself until 2001.
+    pub fn self_signed_and_expired() -> Self {
+        let mut params = params(&NAMES);
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(2001, 1, 1);
+        Self::by_itself(&params)
+    }
+
+    fn by_itself(params: &CertificateParams) -> Self {
+        let key = new_key();
+        let certificate = params.self_signed(&key).expect("sign itself");
+        Self::new(&[&certificate], &key)
+    }
+
+    fn new(chain: &[&rcgen::Certificate], key: &KeyPair) -> Self {
+        let der = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let usable = any_supported_type(&der).expect("a usable key");
+        let ders = chain.iter().map(|certificate| certificate.der().clone());
+        Self {
+            key: CertifiedKey::new(ders.collect(), usable),
+            pem: chain.iter().map(|certificate| certificate.pem()).collect(),
+            key_pem: key.serialize_pem(),
+        }
     }
 }
 
 fn new_key() -> KeyPair {
     KeyPair::generate().expect("generate a key")
+}
+
+/// An hour more than the days, so that they are whole while a test runs.
+fn end_in(params: &mut CertificateParams, days: u64) {
+    let now = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
+    let left = Duration::from_secs(days * 24 * 3600 + 3600);
+    params.not_after = date_time_ymd(1970, 1, 1) + now + left;
 }
 
 fn params(names: &[&str]) -> CertificateParams {

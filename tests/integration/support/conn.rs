@@ -52,6 +52,18 @@ impl Conn {
         Ok(head)
     }
 
+    /// Reads the body that a request's head announces.
+    pub fn body(&mut self, head: &str) -> io::Result<String> {
+        let head = head.to_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let length = length.map_or(0, |length| length.parse().expect("a length"));
+        let mut body = vec![0; length];
+        self.transport.read_exact(&mut body)?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
     /// Reads and drops whatever comes first, whole or in part.
     pub fn read_some(&mut self) -> io::Result<()> {
         self.transport.read(&mut [0; 4096]).map(drop)

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rustls::crypto::ring::default_provider;
 use rustls::server::danger::ClientCertVerifier;
@@ -28,6 +28,7 @@ struct Certificates {
     keys: Vec<Arc<CertifiedKey>>,
     connections: AtomicUsize,
     shown: AtomicUsize,
+    asked_for: Mutex<Vec<String>>,
 }
 
 impl TlsServer {
@@ -50,6 +51,12 @@ impl TlsServer {
     pub fn full_handshakes(&self) -> impl Fn() -> usize + use<> {
         let certificates = Arc::clone(&self.certificates);
         move || certificates.shown.load(Ordering::SeqCst)
+    }
+
+    /// Tells the names that have been asked for so far (SNI).
+    pub fn names(&self) -> impl Fn() -> Vec<String> + use<> {
+        let certificates = Arc::clone(&self.certificates);
+        move || certificates.asked_for.lock().unwrap().clone()
     }
 
     /// Wants a certificate of the client, in the given version of TLS.
@@ -83,11 +90,12 @@ impl TlsServer {
         versions: &[&'static SupportedProtocolVersion],
         verifier: Option<Arc<dyn ClientCertVerifier>>,
     ) -> Self {
-        let keys = certificates.into_iter().map(|c| Arc::new(c.0)).collect();
+        let keys = certificates.into_iter().map(|c| Arc::new(c.key)).collect();
         let certificates = Arc::new(Certificates {
             keys,
             connections: AtomicUsize::new(0),
             shown: AtomicUsize::new(0),
+            asked_for: Mutex::default(),
         });
         let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_protocol_versions(versions)
@@ -105,7 +113,9 @@ impl TlsServer {
 }
 
 impl ResolvesServerCert for Certificates {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let name = hello.server_name().unwrap_or_default().to_owned();
+        self.asked_for.lock().unwrap().push(name);
         self.shown.fetch_add(1, Ordering::SeqCst);
         let connection = self.connections.load(Ordering::SeqCst);
         self.keys

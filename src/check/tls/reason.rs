@@ -1,0 +1,99 @@
+//! What TLS finds wrong, in words that stay the same from one check to the next: rustls's own name the time of the check.
+
+use std::fmt;
+
+use rustls::{AlertDescription, CertificateError, Error as TlsError};
+
+use super::client::{Asked, asked};
+use super::validity::day;
+
+/// A certificate that nobody but itself vouches for.
+#[derive(Debug)]
+pub struct SelfSigned;
+
+impl fmt::Display for SelfSigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("certificate is self-signed")
+    }
+}
+
+impl std::error::Error for SelfSigned {}
+
+/// An error of TLS in our words.
+#[must_use]
+pub fn tls_reason(error: &TlsError) -> String {
+    match error {
+        TlsError::InvalidCertificate(error) => certificate_reason(error),
+        TlsError::AlertReceived(alert) => alert_reason(*alert),
+        TlsError::InvalidMessage(_) => format!("the peer does not speak TLS: {error}"),
+        error => error.to_string(),
+    }
+}
+
+fn alert_reason(alert: AlertDescription) -> String {
+    match (alert, asked()) {
+        (AlertDescription::ProtocolVersion, _) => {
+            "the peer speaks no version of TLS that is safe (1.2 or 1.3)".to_owned()
+        }
+        (alert, Asked::Shown) if is_about_certificates(alert) => {
+            format!("the peer refuses our certificate: {alert:?}")
+        }
+        (AlertDescription::CertificateRequired, _)
+        // TLS 1.2 has no alert of its own for it.
+        | (AlertDescription::HandshakeFailure, Asked::InVain) => {
+            "the peer demands a client certificate".to_owned()
+        }
+        (alert, _) => format!("the peer's alert: {alert:?}"),
+    }
+}
+
+/// RFC 8446, 6.2, and the catch-all of TLS 1.2.
+fn is_about_certificates(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError
+            | AlertDescription::HandshakeFailure
+    )
+}
+
+/// `DnsName("a.example")`, as webpki shows it, to `a.example`.
+fn bare_name(name: &str) -> &str {
+    name.split('"').nth(1).unwrap_or(name)
+}
+
+fn certificate_reason(error: &CertificateError) -> String {
+    match error {
+        CertificateError::Expired => "certificate expired".to_owned(),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("certificate expired on {}", day(*not_after))
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("certificate not valid before {}", day(*not_before))
+        }
+        CertificateError::NotValidForName => "certificate is for another name".to_owned(),
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => {
+            let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();
+            let names = names.join(", ");
+            format!(
+                "certificate is not for {} (it is for: {names})",
+                expected.to_str()
+            )
+        }
+        CertificateError::UnknownIssuer => "certificate of an unknown authority".to_owned(),
+        CertificateError::Other(other) => match other.0.downcast_ref::<SelfSigned>() {
+            Some(self_signed) => self_signed.to_string(),
+            None => format!("certificate refused: {}", other.0),
+        },
+        error => format!("certificate refused: {error}"),
+    }
+}
