@@ -17,6 +17,7 @@ tests![
     its_account_is_the_users,
     none_outlives_heartbeat,
     the_file_is_judged,
+    a_program_that_is_not_there_is_told_before,
 ];
 
 fn status_0_is_up() {
@@ -230,4 +231,14 @@ fn the_file_is_judged() {
     ] {
         assert!(told.contains(words), "{words} is not in {told}");
     }
+}
+
+fn a_program_that_is_not_there_is_told_before() {
+    let config = Config::new()
+        .action("node")
+        .exec("disk", "/no/such/check_disk -w 1", "node");
+    let dir = Workdir::with(&config);
+    let told = dir.heartbeat().test_config().expect(0).stdout;
+    let expected = "command of disk: no program \"/no/such/check_disk\" here";
+    assert!(told.contains(expected), "{told}");
 }
