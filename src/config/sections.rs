@@ -13,9 +13,6 @@ use crate::settings::{self, Problem, Reader, Settings, quote};
 const PROMOTIONS: &str = "promotions";
 const DEMOTIONS: &str = "demotions";
 
-/// Longest command: Linux takes no argument of 128 KiB or more.
-const LONGEST_COMMAND: usize = 120_000;
-
 /// A configuration whose problems have yet to be counted.
 pub struct Draft {
     pub general: General,
@@ -129,7 +126,9 @@ fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
     };
     let (promotions, demotions) = (commands(PROMOTIONS), commands(DEMOTIONS));
     for (section, entry) in promotions.iter().chain(&demotions) {
-        if let Err(text) = command(&entry.value).and_then(|()| not_interpolated(entry, document)) {
+        if let Err(text) =
+            settings::command(&entry.value).and_then(|()| not_interpolated(entry, document))
+        {
             problems.push(Problem::of_key(entry.line, &section.name, &entry.key, text));
         }
     }
@@ -152,23 +151,6 @@ fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
         }
     };
     promotions.iter().map(pair).collect()
-}
-
-/// Whether a value can go to the shell.
-///
-/// # Errors
-/// What would be right.
-pub fn command(value: &str) -> Result<(), String> {
-    if value.trim().is_empty() {
-        return Err("no command (write true to do nothing)".to_owned());
-    }
-    if value.len() > LONGEST_COMMAND {
-        return Err(format!(
-            "command of {} bytes (at most {LONGEST_COMMAND})",
-            value.len()
-        ));
-    }
-    Ok(())
 }
 
 /// heartbeat.py replaced `%(name)s` in commands, too. What looks like it would reach the shell as it stands.
@@ -219,6 +201,7 @@ fn checks(
         let values = interpolate::resolve(section, &defaults, problems);
         let settings = Settings::new(&section.name, section.line, values);
         let mut settings = settings.read_by(reader.clone());
+        note_references(&mut settings);
         let check = Check::read(&mut settings);
         let is_defined = |name: &str| demotions.contains(name) || names.contains(name);
         for name in check::action_names(&settings) {
@@ -232,6 +215,22 @@ fn checks(
         checks.extend(check);
     }
     (complete && !checks.is_empty()).then_some(checks)
+}
+
+/// What is taken byte for byte and looks as if it used a key of this section or `[DEFAULT]`.
+fn note_references(settings: &mut Settings) {
+    let keys = check::keys().filter(|key| ini::is_verbatim_key(key));
+    for key in keys.collect::<BTreeSet<_>>() {
+        let text = settings.value(key).map(|value| value.text.as_str());
+        let names = interpolate::references(text.unwrap_or_default());
+        let known = |name: &String| settings.value(name).is_some();
+        if let Some(name) = names.into_iter().find(known) {
+            let text = format!(
+                "%({name})s is not replaced here, where all is taken byte for byte; write it out"
+            );
+            settings.note(key, text);
+        }
+    }
 }
 
 fn undefined(name: &str, actions: &[Action]) -> String {
