@@ -6,7 +6,7 @@ use std::path::Path;
 use super::general::{self, GENERAL, GENERAL_KEYS};
 use super::ini::{self, Document, Entry, Section};
 use super::interpolate::{self, DEFAULT};
-use super::{Action, General};
+use super::{Action, General, MOST_TOLD};
 use crate::check::{self, Check};
 use crate::settings::{self, Problem, Reader, Settings, quote};
 
@@ -59,6 +59,7 @@ pub fn judge(path: &Path, text: &str, skips_files: bool) -> (Option<Draft>, Vec<
 /// Unknown keys, and section names that are another one but for their case.
 fn names(document: &Document) -> Vec<Problem> {
     let used = interpolate::names_used(document);
+    let of_checks = check::keys().collect();
     let mut problems = Vec::new();
     for section in document.sections.iter().filter(|s| !s.holds_commands()) {
         let slip = [GENERAL, PROMOTIONS, DEMOTIONS, DEFAULT]
@@ -69,10 +70,16 @@ fn names(document: &Document) -> Vec<Problem> {
             problems.push(Problem::of_section(section.line, &section.name, text));
             continue;
         }
-        let known = known_keys(&section.name);
+        let special = special_keys(&section.name);
+        let known = special.as_ref().unwrap_or(&of_checks);
         for entry in &section.entries {
             if !known.contains(entry.key.as_str()) && !used.contains(&entry.key) {
-                let text = unknown_key(&entry.key, &known);
+                // In the order of the file: what comes later is only counted.
+                let text = if problems.len() < MOST_TOLD {
+                    unknown_key(&entry.key, known)
+                } else {
+                    "unknown key".to_owned()
+                };
                 problems.push(Problem::of_key(entry.line, &section.name, &entry.key, text));
             }
         }
@@ -80,11 +87,12 @@ fn names(document: &Document) -> Vec<Problem> {
     problems
 }
 
-fn known_keys(section: &str) -> BTreeSet<&'static str> {
+/// The keys of a section that is no check.
+fn special_keys(section: &str) -> Option<BTreeSet<&'static str>> {
     match section {
-        GENERAL => GENERAL_KEYS.into(),
-        DEFAULT => super::keys(),
-        _ => check::keys().collect(),
+        GENERAL => Some(GENERAL_KEYS.into()),
+        DEFAULT => Some(super::keys()),
+        _ => None,
     }
 }
 

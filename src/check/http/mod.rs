@@ -4,6 +4,7 @@
 //! there and follows redirects.
 
 mod client;
+mod credentials;
 mod expected;
 mod looks;
 mod request;
@@ -80,6 +81,7 @@ struct Http {
     expected: Expected,
     follows_redirects: bool,
     secrets: Secrets,
+    needs: Vec<Need>,
 }
 
 impl Probe for Http {
@@ -89,7 +91,7 @@ impl Probe for Http {
     }
 
     fn needs(&self) -> &[Need] {
-        self.home.terms.needs()
+        &self.needs
     }
 }
 
@@ -102,12 +104,15 @@ fn read(scheme: &str, settings: &mut Settings, route: &Route) -> Option<Box<dyn 
         _ => Some(Terms::default()),
     };
     let follows_redirects = settings.or("follow_redirects", true, settings::yes_no);
+    let (uri, terms) = (uri?, terms?);
+    let mut needs = terms.needs().to_vec();
+    needs.extend(credentials::need(settings));
     let home = Home {
-        uri: uri?,
+        uri,
         route: route.clone(),
         room: request.room(),
         sends_body: request.has_body(),
-        terms: terms?,
+        terms,
     };
     Some(Box::new(Http {
         home: Arc::new(home),
@@ -115,6 +120,7 @@ fn read(scheme: &str, settings: &mut Settings, route: &Route) -> Option<Box<dyn 
         expected,
         follows_redirects,
         secrets,
+        needs,
     }))
 }
 

@@ -1,12 +1,11 @@
 //! What is asked: method, headers, body, credentials; and what of it a redirect may take elsewhere.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use ureq::http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request as Wire, StatusCode, Uri};
-use ureq::{Agent, AsSendBody, Body, Error, http::Response};
+use ureq::{Agent, Body, Error, SendBody, http::Response};
 
-use super::secret::{self, Secrets};
+use super::credentials;
+use super::secret::Secrets;
 use crate::check::wire::Home;
 use crate::settings::{Settings, quote};
 
@@ -91,7 +90,7 @@ impl Request {
                 secrets.add_header(value);
             }
         }
-        add_credentials(settings, &mut headers, &mut secrets);
+        credentials::read(settings, &mut headers, &mut secrets);
         let request = Self {
             method,
             headers,
@@ -133,13 +132,17 @@ impl Request {
     /// # Errors
     /// ureq's, among them those of our own connections.
     pub fn send(&self, agent: &Agent, step: &Step, home: &Home) -> Result<Response<Body>, Error> {
-        let headers = self.headers(step, home);
+        let mut headers = self.headers(step, home);
+        let mut body: &[u8] = if step.is_emptied { &[] } else { &self.body };
         // Where a body is usual, a length of 0 says that none is coming (RFC 9110, 8.6).
-        let usual = [Method::POST, Method::PUT, Method::PATCH].contains(&step.method);
-        if usual || self.has_body() && !step.is_emptied {
-            return agent.run(step.request(headers, self.body.as_slice()));
+        let is_usual = [Method::POST, Method::PUT, Method::PATCH].contains(&step.method);
+        if is_usual || !body.is_empty() {
+            headers.insert(CONTENT_LENGTH, body.len().into());
         }
-        agent.run(step.request(headers, ()))
+        if body.is_empty() {
+            return agent.run(step.request(headers, SendBody::none()));
+        }
+        agent.run(step.request(headers, SendBody::from_reader(&mut body)))
     }
 
     fn headers(&self, step: &Step, home: &Home) -> HeaderMap {
@@ -178,7 +181,7 @@ impl Step {
         }
     }
 
-    fn request<B: AsSendBody>(&self, headers: HeaderMap, body: B) -> Wire<B> {
+    fn request<'a>(&self, headers: HeaderMap, body: SendBody<'a>) -> Wire<SendBody<'a>> {
         let mut request = Wire::new(body);
         *request.uri_mut() = self.uri.clone();
         *request.method_mut() = self.method.clone();
@@ -251,53 +254,4 @@ fn headers(text: &str) -> Result<HeaderMap, String> {
         return Err("has no line Name: value".to_owned());
     }
     Ok(headers)
-}
-
-/// Basic authentication (RFC 7617).
-fn add_credentials(settings: &mut Settings, headers: &mut HeaderMap, secrets: &mut Secrets) {
-    let is_given = |key| settings.value(key).is_some();
-    let (has_name, has_password) = (is_given("username"), is_given("password_file"));
-    if let Some((key, text)) = misfit(has_name, has_password, headers) {
-        settings.note(key, text);
-        return;
-    }
-    if !has_name {
-        return;
-    }
-    let name = settings.optional("username", username);
-    let Some((name, password)) = name.zip(secret::read(settings, "password_file")) else {
-        return;
-    };
-    let token = BASE64_STANDARD.encode([name.as_bytes(), b":", &password].concat());
-    if let Ok(mut value) = HeaderValue::from_str(&format!("Basic {token}")) {
-        value.set_sensitive(true);
-        secrets.add(token.as_bytes());
-        secrets.add(&password);
-        headers.insert(AUTHORIZATION, value);
-    }
-}
-
-/// The key and what is wrong about it where not all of them fit together.
-fn misfit(
-    has_name: bool,
-    has_password: bool,
-    headers: &HeaderMap,
-) -> Option<(&'static str, &'static str)> {
-    match (has_name, has_password) {
-        (true, false) => Some(("username", "password_file must go with it")),
-        (false, true) => Some(("password_file", "username must go with it")),
-        (true, true) if headers.contains_key(AUTHORIZATION) => {
-            Some(("username", "header gives an Authorization already"))
-        }
-        _ => None,
-    }
-}
-
-fn username(text: &str) -> Result<String, String> {
-    match text {
-        "" => Err("is no name".to_owned()),
-        _ if text.contains(':') => Err("holds a colon, which would end the name".to_owned()),
-        _ if text.contains(|c: char| c.is_control()) => Err("holds a control character".to_owned()),
-        _ => Ok(text.to_owned()),
-    }
 }

@@ -11,7 +11,7 @@ use ureq::http::HeaderValue;
 
 use crate::check::Failure;
 use crate::file;
-use crate::settings::{Settings, quote};
+use crate::settings::Settings;
 
 /// Longest password, in bytes.
 pub const LONGEST: usize = 1024;
@@ -80,20 +80,12 @@ impl Secrets {
 
 /// Reads the password in the file that `key` names: its only line. `None`: it is wrong and noted, or files are skipped.
 pub fn read(settings: &mut Settings, key: &str) -> Option<Vec<u8>> {
-    let reader = settings.reader().clone();
+    let reader = settings.reader();
     if reader.skips_files {
         return None;
     }
     let account = reader.user.as_deref().and_then(account);
-    let (password, owner) = settings.optional(key, |path| read_file(path, account))?;
-    if geteuid().is_root() && account.is_some_and(|uid| uid != owner) {
-        let user = quote(&reader.user.unwrap_or_default());
-        let text = format!(
-            "belongs to root; once heartbeat runs as {user}, it cannot read it again, and a reload is refused"
-        );
-        settings.warn(key, text);
-    }
-    Some(password)
+    settings.optional(key, |path| read_file(path, account))
 }
 
 fn account(name: &str) -> Option<u32> {
@@ -101,16 +93,14 @@ fn account(name: &str) -> Option<u32> {
     user.map(|user| user.uid.as_raw())
 }
 
-/// The password and its file's owner.
-fn read_file(path: &str, account: Option<u32>) -> Result<(Vec<u8>, u32), String> {
+fn read_file(path: &str, account: Option<u32>) -> Result<Vec<u8>, String> {
     let failed = |error: io::Error| format!("cannot be read: {}", file::reason(&error));
     // Without waiting: it may be a pipe.
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(O_NONBLOCK).open(path);
     let file = file.map_err(failed)?;
-    let meta = file.metadata().map_err(failed)?;
-    trusted(&meta, account)?;
-    Ok((password(file).map_err(failed)??, meta.uid()))
+    trusted(&file.metadata().map_err(failed)?, account)?;
+    password(file).map_err(failed)?
 }
 
 fn trusted(meta: &Metadata, account: Option<u32>) -> Result<(), String> {

@@ -265,8 +265,8 @@ fn a_password_of_root_is_said_to_block_reloads() {
     chown(dir.file("password"), Some(0), Some(0)).expect("give it to root");
     chown(dir.file("heartbeat.conf"), Some(0), Some(0)).expect("give it to root");
     let run = accounts.heartbeat(&dir).test_config().expect(0);
-    let words = "[web] password_file: belongs to root; once heartbeat runs as \"alice\"";
-    assert!(run.stderr.contains(words), "{}", run.stderr);
+    let words = "password_file \"password\" cannot be read by user alice (Permission denied)";
+    assert!(run.stdout.contains(words), "{}", run.stdout);
 }
 
 fn a_password_of_somebody_else() {
