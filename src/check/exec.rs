@@ -205,5 +205,6 @@ mod tests {
         }
         drop(sender);
         assert_eq!(run(&exec, Duration::from_secs(10)), Ok(None));
+        assert!(lock(&AT_WORK).is_empty(), "what has ended is not at work");
     }
 }

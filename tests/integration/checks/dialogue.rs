@@ -176,6 +176,15 @@ fn dialogues_that_do_not() {
             |mut conn| conn.repeat("y".repeat(4096)),
         ),
         row(
+            ("too-late", "expect", "expected /end/ in 64 kib, got \"xxx"),
+            (&[], &["end"]),
+            |mut conn| {
+                conn.send("x".repeat(64 * 1024 - 2))?;
+                conn.send("end")?;
+                conn.hold()
+            },
+        ),
+        row(
             ("by-bytes", "expect", "/^220/ within 1s, got \"zzzz"),
             BANNER,
             |mut conn| conn.drip("z".repeat(100_000), Duration::from_micros(100)),
@@ -191,7 +200,7 @@ fn dialogues_that_do_not() {
             |_| Ok(()),
         ),
     ];
-    let (stuck, rows) = (&rows[7], &rows[..7]);
+    let (stuck, rows) = rows.split_last().expect("rows");
     let mut config = config(rows);
     // More than the system takes on a connection whose other end does not read.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
