@@ -38,6 +38,8 @@ pub struct Known {
     pub tracks: Vec<Track>,
     /// By action.
     pub applied: Vec<Option<Applied>>,
+    /// By action: how often its command had been begun since that place was wanted.
+    pub tried: Vec<Option<(Place, u32)>>,
     /// By scope.
     pub verdicts: Vec<Verdict>,
 }
@@ -53,6 +55,7 @@ impl Known {
         Self {
             tracks: vec![Track::default(); plan.checks.len()],
             applied: vec![None; plan.actions.len()],
+            tried: vec![None; plan.actions.len()],
             verdicts: vec![verdict; plan.scopes],
         }
     }
@@ -99,12 +102,14 @@ impl Decision {
             scopes: scopes.clone(),
         };
         let members = plan.checks.iter().zip(known.tracks).map(member).collect();
-        let part = |(&(scope, demotion_rank), applied)| Part {
+        let part = |((&(scope, demotion_rank), applied), tried)| Part {
             scope,
             demotion_rank,
             applied,
+            tried,
         };
-        let parts = plan.actions.iter().zip(known.applied).map(part).collect();
+        let parts = plan.actions.iter().zip(known.applied).zip(known.tried);
+        let parts = parts.map(part).collect();
         Self {
             judge: Judge::new(members, plan.scopes),
             goal: Goal::new(parts, plan.scopes, plan.rules),
@@ -202,10 +207,12 @@ impl Decision {
         self.goal.succeed(old.goal, origin.actions, &scopes);
     }
 
-    /// The system's scope goes on; an action's does where it had one of its own before.
+    /// The system's scope goes on if it is still what actions follow, or still is not; an action's does where it had one of
+    /// its own before. All others begin with nothing known, so that no command becomes due by the change.
     fn origin_of_scopes(&self, plan: &Plan, actions: &[Option<usize>]) -> Vec<Option<usize>> {
         let mut scopes = vec![None; plan.scopes];
-        scopes[SYSTEM] = Some(SYSTEM);
+        let is_split = |plan: &Plan| plan.scopes > SYSTEM + 1;
+        scopes[SYSTEM] = Some(SYSTEM).filter(|_| is_split(plan) == is_split(&self.plan));
         for (&(scope, _), from) in plan.actions.iter().zip(actions) {
             let old = from.map(|from| self.plan.actions[from].0);
             scopes[scope] = old

@@ -1,5 +1,7 @@
 //! What the loop waits for: one channel, three kinds of news.
 
+use std::time::Instant;
+
 use crate::action::News;
 use crate::check::Outcome;
 
@@ -10,6 +12,6 @@ pub enum Event {
     Outcome(Outcome),
     /// Something has become of the running command.
     Action(News),
-    /// A signal has come, by its number.
-    Signal(i32),
+    /// A signal has come, by its number, and when.
+    Signal(i32, Instant),
 }

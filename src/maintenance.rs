@@ -24,6 +24,9 @@ const FORM: u32 = 1;
 /// A maintenance file is a few hundred bytes; what is larger is something else.
 const LARGEST: u64 = 64 * 1024;
 
+/// How often an order is written that collides with others.
+const MOST_TRIES: usize = 20;
+
 /// Longest reason that is kept, in characters.
 const LONGEST_REASON: usize = 300;
 
@@ -139,7 +142,22 @@ pub fn path_beside(statefile: &Path) -> PathBuf {
 pub fn enter(path: &Path, maintenance: &Maintenance) -> io::Result<()> {
     let mut text = serde_json::to_vec(maintenance)?;
     text.push(b'\n');
-    file::replace(path, &text)
+    // Of two that are given at once, one may take the other's half-written file away.
+    let mut result = file::replace(path, &text);
+    for _ in 0..MOST_TRIES {
+        match &result {
+            Err(error) if is_taken_away(error) => result = file::replace(path, &text),
+            _ => break,
+        }
+    }
+    result
+}
+
+fn is_taken_away(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists
+    )
 }
 
 /// Ends whatever is in force, a damaged file too. Gives what that was, in words.

@@ -6,7 +6,7 @@
 //! Each of rayon's threads has one job for life: to wait for a call and work. With a job for each round, a thread that
 //! ends one would look through the queues of all others, again and again, before it sleeps: hundreds of system calls.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -145,17 +145,14 @@ impl Pool {
         for check in self.batch.take_rest() {
             self.in_flight[*check] = false;
         }
+        let carried: HashSet<usize> = self.older.values().flatten().copied().collect();
         for place in self.older.values_mut() {
             *place = place.and_then(&new);
         }
         let in_flight = std::mem::replace(&mut self.in_flight, vec![false; self.checks.len()]);
         for (check, _) in in_flight.into_iter().enumerate().filter(|(_, is)| *is) {
-            // One of an older era is there already, and is the one that will answer.
-            if !self
-                .older
-                .values()
-                .any(|place| *place == new(check) && place.is_some())
-            {
+            // One of an older era is the one that will answer.
+            if !carried.contains(&check) {
                 self.older.insert((self.era, check), new(check));
             }
         }

@@ -168,7 +168,13 @@ impl Lists {
         if texts.is_empty() {
             return "Nothing has changed.".to_owned();
         }
-        texts.join(" ")
+        let is_new = self.added.iter().any(|thing| thing.starts_with("action "));
+        let note = if is_new {
+            " A new action waits for the next transition, or a restart."
+        } else {
+            ""
+        };
+        texts.join(" ") + note
     }
 }
 
@@ -229,7 +235,8 @@ mod tests {
         assert_eq!(
             change.text,
             "Added: check d, action z. Removed: check a, action x. \
-             Changed: check c, check b, action y, [general] interval."
+             Changed: check c, check b, action y, [general] interval. \
+             A new action waits for the next transition, or a restart."
         );
     }
 

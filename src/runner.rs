@@ -207,11 +207,9 @@ impl Runner {
     /// The command outlives SIGKILL. It keeps its place, as two at once would let the older one have the last word; only
     /// heartbeat's own end does not wait for it.
     pub fn take_stuck(&mut self) {
-        let name = self
-            .running
-            .as_ref()
-            .and_then(|(task, _)| task.name.clone());
-        report::cannot_be_killed(&name.unwrap_or_default());
+        if let Some((task, _)) = &self.running {
+            report::cannot_be_killed(task.place.and(task.name.as_deref()));
+        }
         self.is_stuck = true;
     }
 

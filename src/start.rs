@@ -33,11 +33,10 @@ pub fn run(args: &Args) -> Exit {
     if is_round_for_ever && init::is_first() {
         return as_first_process();
     }
-    let loaded = match args.ask {
-        Some(_) => Config::load_to_ask(&args.config),
-        None => Config::load(&args.config),
-    };
-    let config = match loaded {
+    if let Some(ask) = &args.ask {
+        return operator::answer(&args.config, ask);
+    }
+    let config = match Config::load(&args.config) {
         Ok(config) => config,
         Err(problems) => {
             tell(&problems.to_string());
@@ -46,9 +45,6 @@ pub fn run(args: &Args) -> Exit {
     };
     if args.test_config {
         return test(args, &config);
-    }
-    if let Some(ask) = &args.ask {
-        return operator::answer(&config, ask);
     }
     // Not earlier: the configuration may be an inherited descriptor, as in `-c <(…)`.
     process::clean_up_inheritance();

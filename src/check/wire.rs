@@ -14,7 +14,7 @@ use super::buffers::Growing;
 use super::connect::{self, Stream};
 use super::resolve::Host;
 use super::route::Route;
-use super::tls::{self, Terms, TlsStream};
+use super::tls::{self, Place, Terms, TlsStream};
 use super::{Deadline, Failure, Note, Phase, Target};
 use crate::file::reason;
 
@@ -120,9 +120,13 @@ impl Connector for Wire {
             stream.send_at_once();
         }
         let stream = if details.needs_tls() {
-            let name = home.certificate_name(details.uri, &route);
-            let (tls, note) =
-                tls::handshake(stream, name, &home.terms, deadline).map_err(carried)?;
+            let place = if home.is_origin_of(details.uri) {
+                Place::Home
+            } else {
+                Place::Elsewhere
+            };
+            let shaken = tls::handshake(stream, &route.name, place, &home.terms, deadline);
+            let (tls, note) = shaken.map_err(carried)?;
             lock(&self.run).note = note;
             Channel::Tls(Box::new(tls))
         } else {
@@ -157,14 +161,6 @@ impl Home {
         uri.scheme() == self.uri.scheme()
             && hosts.is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
             && port(uri) == port(&self.uri)
-    }
-
-    /// Who must show a certificate at the end of `route`, which leads to `uri`.
-    fn certificate_name<'a>(&'a self, uri: &Uri, route: &'a Route) -> &'a Host {
-        if self.is_origin_of(uri) {
-            return self.terms.name_at_home(&route.name);
-        }
-        &route.name
     }
 
     fn route_to(&self, uri: &Uri) -> Result<Route, Failure> {
@@ -309,13 +305,13 @@ mod tests {
     fn an_origin_is_scheme_host_and_port() {
         let uri = |text: &str| text.parse().expect("a URL");
         let home = |text: &str| Home {
-            terms: Terms::default(),
             uri: uri(text),
             route: Route::to(Target {
                 host: Host::default(),
                 port: 1,
             }),
             room: 0,
+            terms: Terms::default(),
             sends_body: false,
         };
         let same = ["http://a/x", "http://A:80/", "http://user@a/"];

@@ -13,6 +13,9 @@ use crate::settings::{self, Problem, Settings};
 /// The section's name.
 pub const GENERAL: &str = "general";
 
+/// Where the state is by default.
+const STATEFILE: &str = "heartbeat.state";
+
 /// The keys of `[general]`.
 pub const GENERAL_KEYS: [&str; 15] = [
     "action_timeout",
@@ -32,13 +35,28 @@ pub const GENERAL_KEYS: [&str; 15] = [
     "user",
 ];
 
-/// Reads `[general]` of the file at `path`; where there is none, everything has its default.
-pub fn read(path: &Path, document: &Document, problems: &mut Vec<Problem>) -> Option<General> {
-    let absent = Section {
+/// Where the state is, whatever else is wrong with the file.
+pub fn statefile(document: &Document) -> PathBuf {
+    let section = sections(document, GENERAL).next();
+    let absent = absent();
+    let defaults: Vec<_> = sections(document, DEFAULT).collect();
+    let values = interpolate::resolve(section.unwrap_or(&absent), &defaults, &mut Vec::new());
+    let mut settings = Settings::new(GENERAL, 1, values);
+    settings.or("statefile", STATEFILE.into(), file)
+}
+
+/// What stands where nothing is written.
+fn absent() -> Section {
+    Section {
         name: GENERAL.to_owned(),
         line: 1,
         entries: Vec::new(),
-    };
+    }
+}
+
+/// Reads `[general]` of the file at `path`; where there is none, everything has its default.
+pub fn read(path: &Path, document: &Document, problems: &mut Vec<Problem>) -> Option<General> {
+    let absent = absent();
     let before = problems.len();
     let section = sections(document, GENERAL).next().unwrap_or(&absent);
     let defaults: Vec<_> = sections(document, DEFAULT).collect();
@@ -50,7 +68,9 @@ pub fn read(path: &Path, document: &Document, problems: &mut Vec<Problem>) -> Op
         let text = format!("longer than the interval of {interval}; it is the pace while in doubt");
         settings.note("fast_interval", text);
     }
-    same_files(path, &general, &mut settings);
+    for (key, text) in clashes(path, &general) {
+        settings.note(key, text);
+    }
     if general.daemonize && general.logfile == LogTarget::Stderr {
         settings.note(
             "logfile",
@@ -62,10 +82,6 @@ pub fn read(path: &Path, document: &Document, problems: &mut Vec<Problem>) -> Op
 }
 
 fn read_general(settings: &mut Settings) -> General {
-    let file = |text: &str| match text {
-        "" => Err("is not the name of a file".to_owned()),
-        _ => Ok(PathBuf::from(text)),
-    };
     let log = |text: &str| match text {
         "stderr" => Ok(LogTarget::Stderr),
         _ => file(text).map(LogTarget::File),
@@ -78,7 +94,7 @@ fn read_general(settings: &mut Settings) -> General {
         logfile: settings.or("logfile", LogTarget::File("heartbeat.log".into()), log),
         loglevel: settings.or("loglevel", LogLevel::Info, level),
         pidfile: settings.or("pidfile", "heartbeat.pid".into(), file),
-        statefile: settings.or("statefile", "heartbeat.state".into(), file),
+        statefile: settings.or("statefile", STATEFILE.into(), file),
         threads: settings.optional("threads", settings::threads),
         daemonize: settings.or("daemonize", false, settings::yes_no),
         pace: Pace {
@@ -90,6 +106,13 @@ fn read_general(settings: &mut Settings) -> General {
         on_exit: settings.or("on_exit", OnExit::Keep, on_exit),
         reassert: settings.or("reassert", None, reassert),
         demotion_guard: settings.or("demotion_guard", None, guard),
+    }
+}
+
+fn file(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("is not the name of a file".to_owned()),
+        _ => Ok(PathBuf::from(text)),
     }
 }
 
@@ -148,39 +171,44 @@ fn level(text: &str) -> Result<LogLevel, String> {
 }
 
 /// heartbeat writes log, pidfile and state, their backups and what will replace them; two in one file, or one over the
-/// configuration, would destroy it.
-fn same_files(config: &Path, general: &General, settings: &mut Settings) {
+/// configuration at `config`, would destroy it. Gives the key of each such file, and which other one it is.
+pub fn clashes(config: &Path, general: &General) -> Vec<(&'static str, String)> {
     let mut seen = vec![("this configuration".to_owned(), absolute(config))];
+    let mut clashes = Vec::new();
+    for (key, own) in files(general) {
+        for (_, path) in &own {
+            if let Some((other, _)) = seen.iter().find(|(_, seen)| seen == path) {
+                clashes.push((key, format!("the same file as {other}")));
+            }
+        }
+        seen.extend(own);
+    }
+    clashes
+}
+
+/// By key, everything that heartbeat writes: names and places.
+fn files(general: &General) -> Vec<(&'static str, Vec<(String, PathBuf)>)> {
     let log = match &general.logfile {
         LogTarget::File(path) => Some(path.as_path()),
         LogTarget::Stderr => None,
     };
+    let state = [".new", ".maintenance", ".maintenance.new"].as_slice();
     let files = [
         ("logfile", log, [".1", ".2", ".3", ".4"].as_slice()),
-        (
-            "statefile",
-            Some(general.statefile.as_path()),
-            &[".new", ".maintenance", ".maintenance.new"],
-        ),
+        ("statefile", Some(general.statefile.as_path()), state),
         ("pidfile", Some(general.pidfile.as_path()), &[]),
     ];
-    for (key, path, endings) in files {
-        let Some(path) = path.map(absolute) else {
-            continue;
-        };
+    let with_endings = |(key, path, endings): (&'static str, Option<&Path>, &[&str])| {
+        let path = absolute(path?);
         let mut own = vec![(key.to_owned(), path.clone())];
         own.extend(endings.iter().map(|end| {
             let mut name = path.clone().into_os_string();
             name.push(end);
             (format!("{key}{end}"), name.into())
         }));
-        for (_, path) in &own {
-            if let Some((other, _)) = seen.iter().find(|(_, seen)| seen == path) {
-                settings.note(key, format!("the same file as {other}"));
-            }
-        }
-        seen.extend(own);
-    }
+        Some((key, own))
+    };
+    files.into_iter().filter_map(with_endings).collect()
 }
 
 fn absolute(path: &Path) -> PathBuf {

@@ -78,6 +78,12 @@ pub struct General {
 }
 
 impl General {
+    /// Files that would be written over one another, or over the configuration at `config`: key, and which other one.
+    #[must_use]
+    pub fn clashes(&self, config: &Path) -> Vec<(&'static str, String)> {
+        general::clashes(config, self)
+    }
+
     /// Every key with a text that differs where its value does.
     #[must_use]
     pub fn shown(&self) -> [(&'static str, String); general::GENERAL_KEYS.len()] {
@@ -290,6 +296,16 @@ impl Config {
                 reassert: self.general.reassert,
             },
         }
+    }
+
+    /// Where the state of the configuration at `path` is, as long as it can be read: whoever asks how things are must not be
+    /// sent away because of a slip in it.
+    ///
+    /// # Errors
+    /// The file cannot be read: one line.
+    pub fn statefile(path: &Path) -> Result<PathBuf, String> {
+        let text = source::read(path)?;
+        Ok(general::statefile(&ini::read(&text)))
     }
 
     /// How many checks may be in flight at once.

@@ -113,6 +113,14 @@ impl Goal {
 
     /// Takes what the operator has said.
     pub fn obey(&mut self, order: Order) {
+        if self.order != order {
+            // The guard's go may have been long ago.
+            for scope in &mut self.scopes {
+                if scope.permit == Permit::Granted {
+                    scope.permit = Permit::Unasked;
+                }
+            }
+        }
         self.order = order;
         self.aim();
     }
@@ -132,8 +140,10 @@ impl Goal {
             let part = self.actions[index].part;
             let wanted = self.wanted(part.scope);
             if self.actions[index].wanted != wanted {
+                let tried = part.tried.filter(|(place, _)| Some(*place) == wanted);
                 self.actions[index] = Progress {
                     wanted,
+                    tries: tried.map_or(0, |(_, tries)| tries),
                     ..Progress::new(part)
                 };
             }
@@ -175,8 +185,8 @@ impl Goal {
         let open =
             open.filter_map(|(index, action)| Some((index, action, self.next(action, now)?)));
         let first = open.min_by_key(|(index, action, place)| match place {
-            Place::Demoted => (action.tries, place.to_owned(), action.part.demotion_rank),
-            Place::Promoted => (action.tries, place.to_owned(), *index),
+            Place::Demoted => (action.tries, *place, action.part.demotion_rank),
+            Place::Promoted => (action.tries, *place, *index),
         });
         first.map(|(index, action, place)| {
             if self.must_ask(action) {
@@ -237,7 +247,12 @@ impl Goal {
     #[must_use]
     pub fn is_held(&self, action: usize) -> bool {
         let action = &self.actions[action];
-        self.must_ask(action) && self.permit(action) == Permit::Held
+        self.must_ask(action) && (self.permit(action) == Permit::Held || self.is_asked(action))
+    }
+
+    /// Whether the guard is being asked about it at this moment.
+    fn is_asked(&self, action: &Progress) -> bool {
+        matches!(&self.running, Some(Running::Guard(Some(scope), _)) if *scope == action.part.scope)
     }
 
     /// It is about to run: until it has worked, nothing is known of its action. A guard may take a lock that only a
@@ -255,6 +270,7 @@ impl Goal {
             Due::Command { action, place } => {
                 self.actions[action].part.applied = None;
                 self.actions[action].tries += 1;
+                self.actions[action].part.tried = None;
                 Running::Command(Some(action), place)
             }
         });
@@ -348,6 +364,12 @@ impl Goal {
             }
         });
         self.aim();
+        if self.rules != old.rules {
+            // A guard that is gone, or another reassertion: what is due by that is due in the next round.
+            for action in &mut self.actions {
+                action.failed = true;
+            }
+        }
     }
 }
 
@@ -375,6 +397,7 @@ mod tests {
             scope: 0,
             demotion_rank,
             applied,
+            tried: None,
         };
         Goal::new(parts.iter().map(part).collect(), 1, rules)
     }
@@ -516,6 +539,7 @@ mod tests {
             scope,
             demotion_rank: scope,
             applied: None,
+            tried: None,
         };
         let mut goal = Goal::new(vec![part(1), part(2)], 3, Rules::default());
         goal.want(1, Promoted);
@@ -706,6 +730,7 @@ mod tests {
             scope,
             demotion_rank: rank,
             applied: applied[action],
+            tried: None,
         };
         let parts = [(0, 0, 2), (1, 1, 0), (2, 0, 1)].map(place);
         Goal::new(parts.into(), 2, rules)

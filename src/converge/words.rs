@@ -101,10 +101,12 @@ pub struct Part {
     pub demotion_rank: usize,
     /// What is known of it.
     pub applied: Option<Applied>,
+    /// How often an earlier run has begun its command since this place was wanted.
+    pub tried: Option<(Place, u32)>,
 }
 
 /// How the actions are brought to their places.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rules {
     /// There is a guard to be asked before demotions.
     pub is_guarded: bool,

@@ -1,5 +1,6 @@
 //! What the operator changes while heartbeat runs: maintenance, and the configuration.
 
+use std::io;
 use std::time::SystemTime;
 
 use super::{Daemon, LOOK};
@@ -19,15 +20,20 @@ impl Daemon {
         if self.looked.is_some_and(|last| now.since(last) < LOOK / 2) {
             return;
         }
-        self.looked = Some(now);
+        let is_first = self.looked.replace(now).is_none();
         let is_read = self.parts.watch.look();
         let in_force = self.parts.watch.in_force(SystemTime::now()).cloned();
         if let Some(damage) = self.parts.watch.damage().filter(|_| is_read) {
             report::damaged(self.parts.watch.path(), damage, in_force.as_ref());
         }
         let has_changed = in_force != self.in_force;
+        // What has ended while nobody looked is told by whoever looks first.
+        let left = self.parts.ledger.maintenance().filter(|_| is_first);
+        let before = left.or(self.in_force.as_ref());
+        if has_changed || before != in_force.as_ref() {
+            report::maintenance(before, in_force.as_ref());
+        }
         if has_changed {
-            report::maintenance(self.in_force.as_ref(), in_force.as_ref());
             self.in_force = in_force;
             let order = self
                 .in_force
@@ -46,6 +52,12 @@ impl Daemon {
 
     /// Reads the configuration anew; it comes into force between two rounds.
     pub(super) fn read_again(&mut self) {
+        // A pipe would keep the loop waiting for whoever writes to it.
+        if !self.parts.path.is_file() {
+            let path = self.parts.path.display().to_string();
+            self.refuse(&format!("{path}: is not there, or not a file"));
+            return;
+        }
         match Config::load(&self.parts.path) {
             Ok(config) => self.newer = Some(config),
             Err(problems) => self.refuse(&problems.to_string()),
@@ -80,6 +92,8 @@ impl Daemon {
         let sink = is_other
             .then(|| parts.logger.open(&new.logfile))
             .transpose()?;
+        let carried = carry_maintenance(&parts.watch, self.in_force.as_ref(), new);
+        carried.map_err(|error| anyhow::anyhow!("maintenance: {}", file::reason(&error)))?;
         let moved = parts.ledger.move_to(StateFile::new(&new.statefile));
         moved.map_err(|error| {
             let refusal = file::refusal(&new.statefile, &error);
@@ -91,6 +105,8 @@ impl Daemon {
         parts.logger.set_level(new.loglevel);
         if parts.config.general.statefile != new.statefile {
             let path = maintenance::path_beside(&new.statefile);
+            // At worst it is there for whoever goes back to it.
+            let _ = maintenance::resume(parts.watch.path());
             parts.watch = Watch::new(path, self.in_force.clone());
         }
         let checks = config.checks.clone();
@@ -99,21 +115,17 @@ impl Daemon {
         Ok(())
     }
 
-    /// Whether it goes with what was decided at the start.
+    /// Whether it goes with what was decided at the start: the pidfile, which is the lock, is still the old one.
     fn fits(&self, new: &General) -> anyhow::Result<()> {
-        let pidfile = &new.pidfile;
-        let log = match &new.logfile {
-            LogTarget::Stderr if self.parts.mode == Mode::Daemon => {
-                anyhow::bail!("logfile = stderr: a daemon has no stderr")
-            }
-            LogTarget::Stderr => None,
-            LogTarget::File(path) => Some(path),
-        };
-        if log == Some(pidfile) || new.statefile == *pidfile {
-            let pidfile = pidfile.display();
-            anyhow::bail!("{pidfile} is the pidfile until the next restart; name another file");
+        if new.logfile == LogTarget::Stderr && self.parts.mode == Mode::Daemon {
+            anyhow::bail!("logfile = stderr: a daemon has no stderr");
         }
-        Ok(())
+        match new.clashes(&self.parts.path).first() {
+            Some((key, other)) => {
+                anyhow::bail!("[general] {key}: {other}, which stays until the next restart")
+            }
+            None => Ok(()),
+        }
     }
 
     /// What is known goes on with the new configuration, which cannot fail any more.
@@ -129,7 +141,22 @@ impl Daemon {
         let warnings: Vec<_> = config.warnings.iter().filter(is_new).collect();
         report::reloaded(parts.ledger.generation(), &change.text, &warnings);
         parts.config = config;
+        // Of a round that the swap has cut short there is nothing to tell.
+        self.round_told = true;
         parts.manager.ready();
         self.save();
+    }
+}
+
+/// What is in force stays so beside a state file that has moved.
+fn carry_maintenance(
+    watch: &Watch,
+    in_force: Option<&Maintenance>,
+    new: &General,
+) -> io::Result<()> {
+    let path = maintenance::path_beside(&new.statefile);
+    match in_force {
+        Some(in_force) if path != watch.path() => maintenance::enter(&path, in_force),
+        _ => Ok(()),
     }
 }

@@ -86,6 +86,11 @@ pub struct Daemon {
     round_told: bool,
     in_force: Option<Maintenance>,
     looked: Option<Moment>,
+    /// When the loop has come round last, and how many rounds have been thrown away since one was complete.
+    awake: Moment,
+    stalls: u32,
+    /// Why the pidfile cannot be made again, as it was told.
+    lost_lock: Option<String>,
     /// A configuration that waits for the end of the round.
     newer: Option<Config>,
     /// Since when it has been told to stop.
@@ -107,6 +112,9 @@ impl Daemon {
             round_told: false,
             in_force: None,
             looked: None,
+            awake: now,
+            stalls: 0,
+            lost_lock: None,
             newer: None,
             stopping: None,
             is_leaving: false,
@@ -117,6 +125,8 @@ impl Daemon {
     /// Runs until stopped, or for one round, and gives up the lock.
     #[must_use]
     pub fn run(mut self) -> Exit {
+        self.parts.ledger.sign();
+        self.save();
         self.parts.ledger.end_leftover();
         self.turn();
         let exit = self.exit();
@@ -126,6 +136,7 @@ impl Daemon {
 
     /// The loop.
     fn turn(&mut self) {
+        self.awake = Moment::now();
         loop {
             self.look_at_maintenance();
             self.swap_between_rounds();
@@ -138,7 +149,8 @@ impl Daemon {
             }
             self.parts.manager.feed(Moment::now());
             let patience = self.patience();
-            let expected = Moment::now() + patience;
+            // From the last time on: it may have been stopped while it was at work, too.
+            let expected = self.awake + patience;
             // The channel never closes, as the runner holds a sender: no news means that time is up.
             let event = self.parts.events.recv_timeout(patience);
             self.notice_stall(expected);
@@ -154,7 +166,7 @@ impl Daemon {
             Event::Outcome(outcome) => self.take_outcome(&outcome),
             Event::Action(News::Ended(finished)) => self.take_finished(&finished),
             Event::Action(News::CannotBeKilled) => self.parts.runner.take_stuck(),
-            Event::Signal(signal) => self.take_signal(signal),
+            Event::Signal(signal, at) => self.take_signal(signal, at),
         }
     }
 
@@ -189,7 +201,13 @@ impl Daemon {
 
     fn due(&self) -> Option<Due> {
         let may_run = self.stopping.is_none() || self.is_leaving;
-        self.parts.decision.due(Moment::now()).filter(|_| may_run)
+        // A one-shot asserts again what was old when it began, and not what has grown old while it ran.
+        let now = if self.is_once() {
+            self.round_begun
+        } else {
+            Moment::now()
+        };
+        self.parts.decision.due(now).filter(|_| may_run)
     }
 
     fn is_finished(&self) -> bool {
@@ -217,11 +235,11 @@ impl Daemon {
         self.parts.ledger.save(&self.parts.decision);
     }
 
-    fn take_signal(&mut self, signal: i32) {
+    fn take_signal(&mut self, signal: i32, at: Instant) {
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
         if signal == SIGHUP {
             report::reopened(name, self.parts.logger.reopen());
-            if !self.is_once() {
+            if !self.is_once() && self.stopping.is_none() {
                 self.parts.manager.reloading();
                 self.read_again();
             }
@@ -231,7 +249,7 @@ impl Daemon {
             info!("Received {name}. Stopping.");
             self.parts.manager.stopping();
             self.parts.pool.abandon();
-            self.stopping = Some(Instant::now());
+            self.stopping = Some(at);
             self.is_leaving =
                 self.parts.config.general.on_exit == OnExit::Demote && !self.is_once();
             if self.is_leaving {
@@ -239,7 +257,7 @@ impl Daemon {
             }
             return;
         };
-        if since.elapsed() > ONE_WISH {
+        if at.saturating_duration_since(since) > ONE_WISH {
             info!("Received {name} again. Stopping at once.");
             self.is_leaving = false;
             self.parts.runner.interrupt();
@@ -251,7 +269,9 @@ impl Daemon {
         if !self.is_once() {
             let is_held = self.in_force.as_ref().is_some_and(|m| m.kind == Kind::Hold);
             info!("Heartbeat stopped ({}). Goodbye.", std::process::id());
-            return if self.is_leaving && !is_reached && !is_held {
+            let was_to_leave =
+                self.stopping.is_some() && self.parts.config.general.on_exit == OnExit::Demote;
+            return if was_to_leave && !is_reached && !is_held {
                 Exit::Failed
             } else {
                 Exit::Good

@@ -1,5 +1,7 @@
 //! Rounds of checks, and what their outcomes change.
 
+use std::time::Duration;
+
 use super::Daemon;
 use crate::check::Outcome;
 use crate::clock::Moment;
@@ -7,6 +9,12 @@ use crate::decision::Transition;
 use crate::health::{SYSTEM, Standing};
 use crate::report;
 use crate::settings::plain;
+
+/// A busy machine keeps everybody waiting for a while.
+const USUAL_DELAY: Duration = Duration::from_millis(250);
+
+/// Rounds that are thrown away in a row.
+const MOST_STALLS: u32 = 3;
 
 impl Daemon {
     pub(super) fn begin_round(&mut self) {
@@ -25,15 +33,31 @@ impl Daemon {
         self.round += 1;
         report::round_started(self.round);
         self.parts.pool.run_all();
-        report::lock_restored(self.parts.lock.restore());
+        self.restore_lock();
     }
 
-    /// Whoever was not scheduled for longer than an interval has seen checks time out that nobody ran: that is no
-    /// evidence against the services.
+    /// Says once why the lock cannot be restored, and not in every round.
+    fn restore_lock(&mut self) {
+        let restored = self.parts.lock.restore();
+        let lost = restored.as_ref().err().map(|error| format!("{error:#}"));
+        if lost.is_none() || lost != self.lost_lock {
+            report::lock_restored(restored);
+        }
+        self.lost_lock = lost;
+    }
+
+    /// Whoever was not scheduled for longer than an interval, or than a check may take, has seen checks time out that nobody
+    /// ran: that is no evidence against the services.
     pub(super) fn notice_stall(&mut self, expected: Moment) {
         let now = Moment::now();
+        self.awake = now;
         let late = now.since(expected);
-        if late <= self.parts.config.general.pace.interval || self.stopping.is_some() {
+        if late <= USUAL_DELAY || late <= self.harmless_delay() || self.stopping.is_some() {
+            return;
+        }
+        // On a machine that is always late, evidence that may be wrong is better than none.
+        self.stalls += 1;
+        if self.stalls > MOST_STALLS {
             return;
         }
         report::stalled(late);
@@ -43,6 +67,13 @@ impl Daemon {
         self.schedule.begun(now, false);
         (self.round_begun, self.round_told) = (now, false);
         self.run_checks();
+    }
+
+    fn harmless_delay(&self) -> Duration {
+        let checks = self.parts.config.checks.iter();
+        let shortest = checks.map(|check| check.timeout).min();
+        let interval = self.parts.config.general.pace.interval;
+        interval.min(shortest.unwrap_or(interval))
     }
 
     pub(super) fn take_outcome(&mut self, outcome: &Outcome) {
@@ -96,7 +127,7 @@ impl Daemon {
         if self.round_told || !judge.is_round_complete() {
             return false;
         }
-        self.round_told = true;
+        (self.round_told, self.stalls) = (true, 0);
         let failed = judge.down(SYSTEM).count();
         let took = Moment::now().since(self.round_begun);
         report::round_complete(self.round, self.parts.config.checks.len(), failed, took);

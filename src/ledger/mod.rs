@@ -98,10 +98,16 @@ impl Ledger {
             if let Some(old) = left.actions.iter().find(|old| old.name == action.name) {
                 let is_same = old.commands == action.commands;
                 action.applied = old.applied.filter(|_| is_same);
-                (action.verdict, action.tries) = (old.verdict, old.tries);
+                (action.verdict, action.wanted) = (old.verdict, old.wanted);
+                action.tries = old.tries;
                 action.last.clone_from(&old.last);
             }
         }
+    }
+
+    /// The process that stays has begun: what it writes is its own. One that has detached is not the one that was started.
+    pub fn sign(&mut self) {
+        self.state.writer = Writer::this(self.state.writer.is_once);
     }
 
     /// What is known, for a decision about this plan.
@@ -115,6 +121,7 @@ impl Ledger {
                 known.verdicts[scope] = action.verdict.into();
             }
             known.applied[place] = action.applied;
+            known.tried[place] = action.wanted.map(|wanted| (wanted, action.tries));
         }
         known.tracks = self.state.checks.iter().map(|check| check.track).collect();
         known

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
 use std::thread;
+use std::time::Instant;
 
 use anyhow::Context;
 use nix::sys::signal::SigSet;
@@ -90,7 +91,7 @@ pub fn forward_signals(mut signals: Signals, events: Sender<Event>) -> anyhow::R
     let forward = move || {
         for signal in signals.forever() {
             // The loop is gone only when heartbeat is.
-            let _ = events.send(Event::Signal(signal));
+            let _ = events.send(Event::Signal(signal, Instant::now()));
         }
     };
     let thread = thread::Builder::new().name("signals".to_owned());

@@ -270,11 +270,13 @@ pub fn running(job: &Job, place: Place, action: &str, is_rehearsal: bool) {
     info!("{verb}: {} ({what} of {action})", shown(&job.command));
 }
 
-/// A command outlives SIGKILL.
-pub fn cannot_be_killed(action: &str) {
-    error!(
-        "Action {action}: its command cannot be killed. No other command is run until it has ended."
+/// A command outlives SIGKILL: that of this action, or the guard's.
+pub fn cannot_be_killed(action: Option<&str>) {
+    let whose = action.map_or_else(
+        || "Demotion guard".to_owned(),
+        |name| format!("Action {name}"),
     );
+    error!("{whose}: its command cannot be killed. No other command is run until it has ended.");
 }
 
 /// A command has ended.

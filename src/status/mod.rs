@@ -4,7 +4,6 @@
 //! or with the process that has written it; from then on the node's health is unknown, and the rest is what was last
 //! known. A file that was written by hand may hold anything, so every form of output guards itself against its text.
 
-use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Datelike, Local, Utc};
@@ -13,8 +12,9 @@ use crate::action::Ending;
 use crate::cli::Exit;
 use crate::clock::Moment;
 use crate::converge::Place;
+use crate::file::reason;
 use crate::health::Health;
-use crate::maintenance::Maintenance;
+use crate::maintenance::{self, Maintenance};
 use crate::state::{ActionState, Ran, Refused, State, StateFile};
 
 pub use crate::cli::Format;
@@ -33,20 +33,29 @@ pub struct Status {
     wall: SystemTime,
 }
 
-/// What the file says now.
-///
-/// # Errors
-/// It is there and cannot be read.
-pub fn read(file: &StateFile) -> io::Result<Status> {
-    let (state, odd) = file.load()?;
+/// What the file says now. One that cannot be read says nothing, and why.
+#[must_use]
+pub fn read(file: &StateFile) -> Status {
+    let (mut state, odd) = match file.load() {
+        Ok((None, None)) => (
+            None,
+            Some(format!(
+                "there is none of this boot at {}",
+                file.path().display()
+            )),
+        ),
+        Ok((state, odd)) => (state, odd.map(|odd| format!("it is not understood: {odd}"))),
+        Err(error) => (None, Some(reason(&error))),
+    };
+    if let Some(state) = state.as_mut().filter(|state| state.writer.is_once) {
+        // Of what was ordered since the last one-shot the state says nothing yet.
+        match maintenance::read(&maintenance::path_beside(file.path())) {
+            Ok(ordered) => (state.maintenance, state.damage) = (ordered, None),
+            Err(how) => state.damage = Some(how),
+        }
+    }
     let is_there = state.as_ref().is_some_and(|state| state.writer.is_there());
-    Ok(Status::of(
-        state,
-        odd,
-        Moment::now(),
-        SystemTime::now(),
-        is_there,
-    ))
+    Status::of(state, odd, Moment::now(), SystemTime::now(), is_there)
 }
 
 impl Status {
@@ -61,7 +70,7 @@ impl Status {
         is_there: bool,
     ) -> Self {
         let doubt = match (&state, odd) {
-            (_, Some(odd)) => Some(format!("the state file is not understood: {odd}")),
+            (_, Some(odd)) => Some(format!("no state: {odd}")),
             (Some(state), None) => doubt(state, now, is_there),
             (None, None) => Some("no state: heartbeat has not run since boot".to_owned()),
         };
@@ -156,10 +165,9 @@ fn place(action: &ActionState) -> Option<Place> {
 
 /// What a guard's end has meant, in the words of the documentation.
 fn answer(guard: &Ran) -> &'static str {
-    let is = |ending: Ending| guard.status == ending.to_string();
     if guard.worked {
         "go"
-    } else if is(Ending::Exited(1)) || is(Ending::Interrupted) {
+    } else if guard.status == Ending::Exited(1).to_string() {
         "hold"
     } else {
         "broken"
@@ -522,15 +530,15 @@ mod tests {
     fn a_file_is_read() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = StateFile::new(&folder.path().join("state"));
-        assert_eq!(read(&file).expect("readable").exit(), Exit::Failed);
+        assert_eq!(read(&file).exit(), Exit::Failed);
         let mut state = healthy();
         state.writer = crate::state::Writer::this(false);
         state.valid_until = Moment::now() + Duration::from_secs(60);
         file.save(&state).expect("saved");
-        assert_eq!(read(&file).expect("readable").exit(), Exit::Good);
+        assert_eq!(read(&file).exit(), Exit::Good);
         state.writer.begun += 1;
         file.save(&state).expect("saved");
-        assert_eq!(read(&file).expect("readable").exit(), Exit::Failed);
+        assert_eq!(read(&file).exit(), Exit::Failed);
     }
 
     #[test]
@@ -538,7 +546,7 @@ mod tests {
         for (status, expected) in [
             ("exit status 0", "go"),
             ("exit status 1", "hold"),
-            ("interrupted, killed with its children", "hold"),
+            ("interrupted, killed with its children", "broken"),
             ("exit status 2", "broken"),
             ("timed out after 5s, killed with its children", "broken"),
             ("", "broken"),

@@ -1,18 +1,26 @@
-//! What is shipped: every configuration loads, and the README and the example name every key, flag and variable.
+//! What is shipped: every configuration loads, and the README, the example and the manual pages name every key and flag.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use heartbeat::config::keys;
 
-use crate::support::heartbeat::{Heartbeat, binary};
+use crate::support::heartbeat::Heartbeat;
 use crate::support::workdir::Workdir;
+
+#[path = "../../examples/deploy/markdown.rs"]
+mod markdown;
+#[path = "../../examples/deploy/pages.rs"]
+mod pages;
 
 tests![
     every_configuration_loads,
     the_example_names_every_key_with_its_default,
     the_readme_names_every_key,
     the_readme_names_every_flag,
+    the_manual_names_every_key,
+    the_manual_names_every_flag,
+    the_package_has_the_version,
     the_example_runs_as_it_is,
 ];
 
@@ -31,6 +39,7 @@ fn configurations() -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|end| end == "conf"))
         .collect();
     found.push(root().join("heartbeat.conf.example"));
+    found.push(root().join("examples/deploy/heartbeat.conf"));
     found
 }
 
@@ -96,18 +105,55 @@ fn the_readme_names_every_key() {
     }
 }
 
+/// `--once`, `-t`, of the subcommands, too.
+fn flags() -> Vec<String> {
+    let mut command = pages::command();
+    command.build();
+    let of = |command: &clap::Command| {
+        let each = command.get_arguments().map(|argument| {
+            let long = argument.get_long().map(|long| format!("--{long}"));
+            let short = argument.get_short().map(|short| format!("-{short}"));
+            [long, short]
+        });
+        each.flatten().flatten().collect::<Vec<_>>()
+    };
+    let mut flags = of(&command);
+    flags.extend(command.get_subcommands().flat_map(of));
+    assert!(flags.len() >= 14, "{flags:?}");
+    flags
+}
+
 fn the_readme_names_every_flag() {
     let readme = text("README.md");
-    let help = std::process::Command::new(binary()).arg("--help").output();
-    let help = String::from_utf8(help.expect("it runs").stdout).expect("text");
-    let words = help.split(|c: char| c.is_whitespace() || c == ',' || c == ':');
-    let flags: Vec<_> = words
-        .filter(|word| word.starts_with('-') && word.len() > 1)
-        .collect();
-    assert!(flags.len() >= 10, "{help}");
-    for flag in flags {
-        assert!(readme.contains(flag), "{flag} is not in the README");
+    for flag in flags() {
+        assert!(readme.contains(&flag), "{flag} is not in the README");
     }
+}
+
+fn the_manual_names_every_key() {
+    let page = pages::heartbeat_conf();
+    for key in keys() {
+        let word = format!("\\fB{key}\\fR");
+        assert!(page.contains(&word), "{key} is not in heartbeat.conf(5)");
+    }
+}
+
+fn the_manual_names_every_flag() {
+    let page = pages::heartbeat().replace("\\-", "-");
+    for flag in flags() {
+        let word = format!("\\fB{flag}\\fR");
+        assert!(page.contains(&word), "{flag} is not in heartbeat(8)");
+    }
+}
+
+fn the_package_has_the_version() {
+    let changelog = text("examples/deploy/debian/changelog");
+    let version = concat!("(", env!("CARGO_PKG_VERSION"), "-");
+    let top = changelog.lines().next().expect("a line");
+    assert!(
+        top.contains(version),
+        "{top}: it has no entry for this version"
+    );
 }
 
 fn the_example_runs_as_it_is() {

@@ -26,7 +26,17 @@ pub struct Client {
     own: Option<Arc<CertifiedKey>>,
     /// The files that it was read from.
     needs: Vec<Need>,
-    config: OnceLock<Arc<ClientConfig>>,
+    at_home: OnceLock<Arc<ClientConfig>>,
+    elsewhere: OnceLock<Arc<ClientConfig>>,
+}
+
+/// Whether a peer is the one that a check is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// It is.
+    Home,
+    /// A redirect has led there.
+    Elsewhere,
 }
 
 /// What makes two clients the same one: `verify`, and the files as they were.
@@ -76,7 +86,8 @@ impl Client {
             verifier,
             own: own.map(Arc::new),
             needs,
-            config: OnceLock::new(),
+            at_home: OnceLock::new(),
+            elsewhere: OnceLock::new(),
         }
     }
 
@@ -99,19 +110,23 @@ impl Client {
         Some(client)
     }
 
-    /// rustls's own configuration, made at the first handshake.
+    /// rustls's own configuration, made at the first handshake. Our certificate is shown at home alone.
     ///
     /// # Errors
     /// The system's trust store cannot be read, or is empty.
-    pub fn config(&self) -> Result<&Arc<ClientConfig>, String> {
-        if let Some(config) = self.config.get() {
+    pub fn config(&self, place: Place) -> Result<&Arc<ClientConfig>, String> {
+        let (made, own) = match (place, &self.own) {
+            (Place::Elsewhere, Some(_)) => (&self.elsewhere, None),
+            (_, own) => (&self.at_home, own.clone()),
+        };
+        if let Some(config) = made.get() {
             return Ok(config);
         }
-        let config = self.build()?;
-        Ok(self.config.get_or_init(|| config))
+        let config = self.build(own)?;
+        Ok(made.get_or_init(|| config))
     }
 
-    fn build(&self) -> Result<Arc<ClientConfig>, String> {
+    fn build(&self, own: Option<Arc<CertifiedKey>>) -> Result<Arc<ClientConfig>, String> {
         let verifier = match &self.verifier {
             Some(verifier) => Arc::clone(verifier),
             None => system()?,
@@ -121,7 +136,7 @@ impl Client {
             .map_err(|error| error.to_string())?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
-            .with_client_cert_resolver(Arc::new(Own(self.own.clone())));
+            .with_client_cert_resolver(Arc::new(Own(own)));
         config.resumption = Resumption::disabled();
         Ok(Arc::new(config))
     }

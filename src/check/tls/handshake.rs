@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{ClientConnection, Error as TlsError, ProtocolVersion, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, Error as TlsError, ProtocolVersion, StreamOwned};
 
-use super::client::{Asked, asked, forget_asked};
+use super::client::{Asked, Place, asked, forget_asked};
 use super::reason::tls_reason;
 use super::terms::Terms;
 use crate::check::connect::Stream;
@@ -25,10 +25,14 @@ pub type TlsStream = StreamOwned<ClientConnection, Stream>;
 pub fn handshake(
     stream: Stream,
     host: &Host,
+    place: Place,
     terms: &Terms,
     deadline: Deadline,
 ) -> Result<(TlsStream, Note), Failure> {
-    let tls = shake_hands(stream, host, terms, deadline)?;
+    let name = terms.name(host, place);
+    let config = terms.client().config(place);
+    let config = config.map_err(|text| failed(&text))?;
+    let tls = shake_hands(stream, name, config, deadline)?;
     let chain = tls.conn.peer_certificates().unwrap_or_default();
     let note = terms
         .judge(chain, UnixTime::now())
@@ -43,10 +47,9 @@ fn failed(text: &str) -> Failure {
 fn shake_hands(
     stream: Stream,
     host: &Host,
-    terms: &Terms,
+    config: &Arc<ClientConfig>,
     deadline: Deadline,
 ) -> Result<TlsStream, Failure> {
-    let config = terms.client().config().map_err(|text| failed(&text))?;
     let name = tls_name(host).map_err(|text| failed(&text))?;
     let connection = ClientConnection::new(Arc::clone(config), name)
         .map_err(|error| failed(&tls_reason(&error)))?;

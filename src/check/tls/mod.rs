@@ -13,6 +13,7 @@ mod verify;
 use super::route::Route;
 use super::{Deadline, Failure, Kind, Need, Note, Probe, connect};
 
+pub use client::Place;
 pub use handshake::{TlsStream, alert, handshake, last_words};
 pub use terms::{TLS_KEYS, Terms};
 
@@ -32,8 +33,7 @@ struct Tls(Terms);
 impl Probe for Tls {
     fn probe(&self, route: &Route, deadline: Deadline) -> Result<Note, Failure> {
         let stream = connect::connect(route, deadline)?;
-        let name = self.0.name_at_home(&route.name);
-        let (mut tls, note) = handshake(stream, name, &self.0, deadline)?;
+        let (mut tls, note) = handshake(stream, &route.name, Place::Home, &self.0, deadline)?;
         handshake::finish(&mut tls, deadline)?;
         Ok(note)
     }

@@ -7,7 +7,7 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::CertifiedKey;
 
-use super::client::{Client, PROVIDER, Wanted};
+use super::client::{Client, PROVIDER, Place, Wanted};
 use super::handshake::tls_name;
 use super::pem::{self, Source};
 use super::validity::{Validity, day, days_between, in_days};
@@ -73,10 +73,13 @@ impl Terms {
         self.client.needs()
     }
 
-    /// The name for SNI and the certificate, where the check is at home; `host` is what it asks for.
+    /// The name for SNI and the certificate of `host`: `server_name` is meant for home alone.
     #[must_use]
-    pub fn name_at_home<'a>(&'a self, host: &'a Host) -> &'a Host {
-        self.server_name.as_ref().unwrap_or(host)
+    pub fn name<'a>(&'a self, host: &'a Host, place: Place) -> &'a Host {
+        match place {
+            Place::Home => self.server_name.as_ref().unwrap_or(host),
+            Place::Elsewhere => host,
+        }
     }
 
     /// Judges how long the certificates that a peer has shown are still good, whoever has signed them.
@@ -123,6 +126,9 @@ fn read_client(settings: &mut Settings) -> Option<Arc<Client>> {
     let verify = settings.or("verify", true, settings::yes_no);
     if !verify {
         settings.warn("verify", "any certificate will do, whoever shows it");
+    }
+    if settings.reader().skips_files {
+        return Some(Client::usual());
     }
     let files = open(settings)?;
     if let (true, None, None, None) = (verify, &files.authorities, &files.certificate, &files.key) {

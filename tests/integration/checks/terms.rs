@@ -23,6 +23,7 @@ tests![
     a_certificate_that_is_not_the_named_one,
     a_client_certificate,
     a_client_certificate_of_the_wrong_authority,
+    a_client_certificate_is_not_shown_where_a_redirect_leads,
     another_name,
     another_name_is_not_meant_for_where_a_redirect_leads,
     the_days_that_are_left,
@@ -169,6 +170,11 @@ fn demanding(authority: &Authority) -> Vec<(&'static str, &'static str, Peer)> {
         ("https-1.3", "https", Peer::tls(server(newer), answer_ok)),
         ("tls-1.2", "tls", silent(server(older))),
         ("tls-1.3", "tls", silent(server(newer))),
+        (
+            "tls-1.3-silent",
+            "tls",
+            silent(server(newer).without_tickets()),
+        ),
     ]
 }
 
@@ -217,6 +223,34 @@ fn a_client_certificate_of_the_wrong_authority() {
     let refused =
         |(name, ..): &(&'static str, &str, Peer)| (*name, "tls", "refuses our certificate");
     assert_down(&dir, run, &peers.iter().map(refused).collect::<Vec<_>>());
+}
+
+fn a_client_certificate_is_not_shown_where_a_redirect_leads() {
+    let authority = Authority::new();
+    let demanding =
+        || TlsServer::demanding_certificate(authority.certificate(), &authority, &TLS12);
+    let elsewhere = Peer::tls(demanding(), answer_ok);
+    let location = format!("https://{}/", elsewhere.at("localhost"));
+    let home = Peer::tls(demanding(), move |mut conn| {
+        let is_first = conn.request()?.starts_with("GET /here ");
+        let to = if is_first { "/there" } else { &location };
+        conn.send(format!(
+            "HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"
+        ))
+    });
+    let (dir, config) = begin();
+    let client = authority.certificate();
+    dir.write("client.pem", &client.pem);
+    secret(&dir, "client.key", &client.key_pem);
+    let config = config
+        .check("web", "https", home.at("localhost"), "node")
+        .key("path", "/here")
+        .key("cert_file", "client.pem")
+        .key("key_file", "client.key");
+    dir.configure(&config);
+    let run = dir.heartbeat().trusting(&authority).once();
+    assert_down(&dir, run, &[("web", "tls", "demands a client certificate")]);
+    assert_eq!(home.requests().len(), 2, "shown at home, each time");
 }
 
 fn another_name() {

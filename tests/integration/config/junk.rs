@@ -91,7 +91,7 @@ fn files_of_very_many_lines() {
         "k@ = %(x)s\n",
         "  more\n",
     ] {
-        let many: String = (0..100_000)
+        let many: String = (0..30_000)
             .map(|n| line.replace('@', &n.to_string()))
             .collect();
         let dir = dir_with(format!("{good}\n{many}"));

@@ -18,6 +18,7 @@ tests![
     #[root]
     a_user_who_is_not_there,
     keys_of_tls_belong_to_tls,
+    whoever_only_asks_need_not_read_the_files,
 ];
 
 /// One check of `kind` that nothing answers; `-t` does not ask.
@@ -170,4 +171,12 @@ fn keys_of_tls_belong_to_tls() {
     let dir = Workdir::new();
     dir.write("heartbeat.conf", text);
     dir.heartbeat().test_config().expect(0);
+}
+
+fn whoever_only_asks_need_not_read_the_files() {
+    let dir = Workdir::with(&config("tls").key("ca_file", "missing.pem"));
+    let run = dir.heartbeat().test_config().expect(2);
+    let words = "[web] ca_file: \"missing.pem\" cannot be read: No such file or directory";
+    assert!(run.stderr.contains(words), "{}", run.stderr);
+    dir.ask(&["simulate", "web=p"]).expect(0);
 }

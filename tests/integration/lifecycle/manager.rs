@@ -1,5 +1,6 @@
 //! systemd, played by a datagram socket; and its journal.
 
+use std::io::ErrorKind;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
@@ -53,7 +54,12 @@ impl Manager {
 
     fn hear(&self) -> String {
         let mut bytes = [0; 4096];
-        let length = self.socket.recv(&mut bytes).expect("a word from heartbeat");
+        let length = loop {
+            match self.socket.recv(&mut bytes) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result.expect("a word from heartbeat"),
+            }
+        };
         String::from_utf8_lossy(&bytes[..length]).into_owned()
     }
 

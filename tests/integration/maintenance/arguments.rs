@@ -48,12 +48,13 @@ fn a_configuration_that_is_wrong() {
     let dir = Workdir::new();
     dir.write("heartbeat.conf", "nonsense\n");
     for words in [&["drain", "x"][..], &["hold", "x"], &["resume"]] {
+        dir.ask(words).expect(0);
+    }
+    assert_eq!(dir.files(), ["heartbeat.conf"]);
+    dir.write("heartbeat.conf", "\0");
+    for words in [&["drain", "x"][..], &["hold", "x"], &["resume"]] {
         let refused = dir.ask(words).expect(2);
-        assert!(
-            refused.stderr.starts_with("heartbeat.conf:1: "),
-            "{refused:?}"
-        );
-        assert_eq!(dir.files(), ["heartbeat.conf"]);
+        assert!(refused.stderr.starts_with("heartbeat.conf:1: "));
     }
 }
 
@@ -62,8 +63,8 @@ fn where_nobody_can_write() {
     let dir = Workdir::with(&node(&peer).general("statefile", "nowhere/state"));
     let failed = dir.ask(&["drain", "x"]).expect(3);
     assert_eq!(failed.stdout, "");
-    let told = "heartbeat: nowhere/state.maintenance: ";
-    assert!(failed.stderr.starts_with(told), "{}", failed.stderr);
+    let told = "/nowhere/state.maintenance: ";
+    assert!(failed.stderr.contains(told), "{}", failed.stderr);
     fs::create_dir_all(dir.file("nowhere/state.maintenance/full")).expect("folders");
     dir.ask(&["drain", "x"]).expect(3);
     dir.ask(&["resume"]).expect(3);

@@ -1,5 +1,7 @@
 //! The exit status: 0 healthy and everything applied, 1 unhealthy, 3 unknown or not applied.
 
+use nix::sys::signal::Signal;
+
 use super::{node, quick, watched};
 use crate::support::heartbeat::binary;
 use crate::support::peer::Peer;
@@ -19,6 +21,8 @@ tests![
     a_state_that_cannot_be_read,
     of_one_shots,
     a_command_line_that_is_no_good,
+    a_slip_in_the_configuration_does_not_send_anybody_away,
+    of_a_daemon_that_has_detached,
     nobody_listens,
     nothing_is_written,
 ];
@@ -138,10 +142,7 @@ fn without_a_state() {
     );
     assert!(status["pid"].is_null() && status["configuration"].is_null());
     assert_eq!(status["checks"], serde_json::json!([]));
-    assert!(
-        dir.status_text(3)
-            .contains("no state: heartbeat has not run since boot")
-    );
+    assert!(dir.status_text(3).contains("no state: there is none"));
     dir.ask(&["status", "--format", "prometheus"]).expect(3);
 }
 
@@ -163,13 +164,12 @@ fn a_state_that_cannot_be_read() {
     let player = Player::new();
     let dir = Workdir::with(&node(&player).general("statefile", "folder"));
     std::fs::create_dir(dir.file("folder")).expect("a folder");
-    let asked = dir.ask(&["status"]).expect(3);
-    assert_eq!(asked.stdout, "");
-    assert!(
-        asked.stderr.starts_with("heartbeat: folder: "),
-        "{}",
-        asked.stderr
-    );
+    let (status, code) = dir.status();
+    let why = status["stale"].as_str().expect("why");
+    assert_eq!((code, why), (3, "no state: is not a file"));
+    // Whoever collects metrics gets some all the same.
+    let metrics = dir.ask(&["status", "--format", "prometheus"]).expect(3);
+    assert!(metrics.stdout.contains("\nheartbeat_up 0\n"));
 }
 
 /// They are expected to be gone.
@@ -203,9 +203,37 @@ fn a_command_line_that_is_no_good() {
         let refused = dir.ask(words).expect(2);
         assert_eq!(refused.stdout, "", "{words:?}");
     }
-    dir.write("heartbeat.conf", "nonsense\n");
+    std::fs::remove_file(dir.file("heartbeat.conf")).expect("there");
     let refused = dir.ask(&["status"]).expect(2);
-    assert!(refused.stderr.starts_with("heartbeat.conf:1: "));
+    assert!(refused.stderr.starts_with("heartbeat.conf: cannot be read"));
+}
+
+/// Just when a reload has been refused, one wants to know how things are.
+fn a_slip_in_the_configuration_does_not_send_anybody_away() {
+    let player = Player::always('p');
+    let config = node(&player).general("statefile", "elsewhere.state");
+    let dir = Workdir::with(&config);
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_words(&["+node"]);
+    dir.write("heartbeat.conf", format!("{}port = 80a\n", config.text()));
+    heartbeat.signal(Signal::SIGHUP);
+    dir.wait_for_log("The configuration is refused");
+    let (status, code) = dir.status();
+    assert_eq!(code, 0);
+    assert!(!status["configuration"]["refused"].is_null(), "{status}");
+    dir.ask(&["drain", "all hands"]).expect(0);
+    dir.wait_for_words(&["+node", "-node"]);
+    heartbeat.stop().expect(0);
+}
+
+fn of_a_daemon_that_has_detached() {
+    let player = Player::always('p');
+    let dir = Workdir::with(&node(&player));
+    dir.heartbeat().daemonize().expect(0);
+    dir.wait_for_words(&["+node"]);
+    dir.wait_for_status("a healthy daemon", |status, code| {
+        code == 0 && status["pid"] == dir.pid().expect("a pid").as_raw()
+    });
 }
 
 /// A pipe that is closed is no reason to panic, and none to tell another status.

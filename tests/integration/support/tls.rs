@@ -74,6 +74,13 @@ impl TlsServer {
         Self::build(vec![certificate], &[version], Some(verifier))
     }
 
+    /// Gives no session to resume: in TLS 1.3 nothing follows the handshake then.
+    pub fn without_tickets(mut self) -> Self {
+        let config = Arc::get_mut(&mut self.config).expect("not in use yet");
+        config.send_tls13_tickets = 0;
+        self
+    }
+
     /// Handshakes on an accepted connection.
     pub fn accept(&self, mut socket: TcpStream) -> io::Result<Box<dyn Transport>> {
         self.certificates.connections.fetch_add(1, Ordering::SeqCst);
