@@ -211,6 +211,15 @@ impl Runner {
         self.running.is_some() && !self.is_stuck
     }
 
+    /// Kills the guard, if it is being asked: what it would say no longer matters.
+    pub fn interrupt_guard(&self) {
+        if let Some((task, running)) = &self.running
+            && task.place.is_none()
+        {
+            running.interrupt();
+        }
+    }
+
     /// Kills the running command, if there is one.
     pub fn interrupt(&self) {
         if let Some((_, running)) = &self.running {

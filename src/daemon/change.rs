@@ -40,6 +40,9 @@ impl Daemon {
                 .as_ref()
                 .map_or(Order::None, Maintenance::order);
             self.parts.decision.obey(order);
+            if order == Order::Drain {
+                self.parts.runner.interrupt_guard();
+            }
         }
         if has_changed || is_read {
             let damage = self.parts.watch.damage();

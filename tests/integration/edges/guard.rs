@@ -18,6 +18,7 @@ tests![
     not_for_promotions,
     not_for_a_drain,
     a_drain_of_what_it_holds,
+    a_drain_does_not_wait_for_one_that_is_being_asked,
     not_at_the_end,
     not_under_a_hold,
     it_is_told_why,
@@ -267,4 +268,16 @@ fn what_is_wrong() {
     let tested = dir.heartbeat().test_config().expect(2);
     let told = "heartbeat.conf:4: [general] demotion_guard: ";
     assert!(tested.stderr.starts_with(told), "{}", tested.stderr);
+}
+
+/// What it would say no longer matters.
+fn a_drain_does_not_wait_for_one_that_is_being_asked() {
+    let player = Player::always('f');
+    let config = node(guarded("exec sleep 300"), &player);
+    let dir = Workdir::with(&config.general("action_timeout", 300));
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_words(&["?"]);
+    dir.ask(&["drain", "at once"]).expect(0);
+    dir.wait_for_words(&["?", "-node"]);
+    heartbeat.stop().expect(0);
 }
