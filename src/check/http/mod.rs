@@ -1,6 +1,6 @@
 //! http, https: one request on a fresh connection, up when the final answer is what is expected of it.
 //!
-//! [`request`] is what is asked, [`expected`] what is demanded of the answer; each reads its own keys. [`client`] goes
+//! `request` is what is asked, `expected` what is demanded of the answer; each reads its own keys. `client` goes
 //! there and follows redirects.
 
 mod client;
