@@ -1,4 +1,5 @@
-//! Runs one command: with a deadline, killed with all its children, its output bounded, its end told as an event.
+//! Runs one command, of an action or of a check: with a deadline, killed with all its children, its output bounded, its
+//! end told as an event.
 //!
 //! The end of a command is the end of its shell. A service that it leaves in the background may hold our pipe open for
 //! years: it keeps nobody waiting, and is not killed by a closed pipe, as what it writes is read and dropped.
@@ -7,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,13 +22,21 @@ use crate::group;
 use crate::output::Output;
 use crate::settings::seconds;
 
-/// From SIGTERM to SIGKILL.
+/// From SIGTERM to SIGKILL, for an action.
 pub const GRACE: Duration = Duration::from_secs(5);
 
 /// A command that is there this long after SIGKILL is told to be one that cannot be killed.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
-/// What to run, and as whom.
+/// `HOME`, `USER` and `LOGNAME` of the account that heartbeat has become. The account is the process's, and so is this.
+static ACCOUNT: OnceLock<Vec<(String, String)>> = OnceLock::new();
+
+/// Gives these variables to every command from here on; only the first call counts.
+pub fn give_to_all(environment: Vec<(String, String)>) {
+    let _ = ACCOUNT.set(environment);
+}
+
+/// What to run.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// Goes to `/bin/sh -c`.
@@ -35,6 +45,8 @@ pub struct Job {
     pub environment: Vec<(String, String)>,
     /// Longer than this it may not run.
     pub timeout: Duration,
+    /// From SIGTERM, which it gets then, to SIGKILL.
+    pub grace: Duration,
 }
 
 /// How a command ended.
@@ -168,7 +180,7 @@ fn run(
         abort(&mut child);
         return Err(error);
     }
-    let ending = Watcher { child, pid, woken }.watch(begun, job.timeout, news);
+    let ending = Watcher { child, pid, woken }.watch(begun, job, news);
     Ok(Finished {
         ending,
         output: output.end(),
@@ -194,6 +206,7 @@ fn spawn(job: &Job) -> io::Result<(Child, Output)> {
     let mut child = Command::new("/bin/sh")
         .arg("-c")
         .arg(&job.command)
+        .envs(ACCOUNT.get().into_iter().flatten().cloned())
         // Between systemd and heartbeat: a command's word would be taken for ours.
         .env_remove("NOTIFY_SOCKET")
         .env_remove("WATCHDOG_USEC")
@@ -245,8 +258,8 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn watch(mut self, begun: Instant, timeout: Duration, news: &dyn Fn(News)) -> Ending {
-        let left = timeout.saturating_sub(begun.elapsed());
+    fn watch(mut self, begun: Instant, job: &Job, news: &dyn Fn(News)) -> Ending {
+        let left = job.timeout.saturating_sub(begun.elapsed());
         match self.woken.recv_timeout(left) {
             Ok(Wake::Exited) => return self.reap(),
             Ok(Wake::Interrupt) => {
@@ -259,16 +272,16 @@ impl Watcher {
         if let Ok(Some(status)) = self.child.try_wait() {
             return ending(status);
         }
-        self.terminate();
+        self.terminate(job.grace);
         self.kill(news);
-        Ending::TimedOut(timeout)
+        Ending::TimedOut(job.timeout)
     }
 
     /// SIGTERM to the group, and time to end.
-    fn terminate(&mut self) {
+    fn terminate(&mut self, grace: Duration) {
         // What it does not reach is dealt with when the group is killed.
         let _ = killpg(self.pid, Signal::SIGTERM);
-        let end = Instant::now() + GRACE;
+        let end = Instant::now() + grace;
         while Instant::now() < end && !group::is_empty(self.pid.as_raw()) {
             let step = Duration::from_millis(20);
             if let Ok(Wake::Interrupt) = self.woken.recv_timeout(step) {

@@ -8,7 +8,7 @@
 //! 2. The rules it feeds, pure values in and out: [`decision`], which is [`health`] (outcomes to a verdict) and
 //!    [`converge`] (wanted and applied to the command that is due), and [`schedule`] (when the next round is).
 //! 3. What touches the world for it: [`check`] (one file per kind), [`pool`] (who runs them), [`runner`] and [`action`]
-//!    (one command), [`ledger`] and [`state`] (what outlives a run), [`maintenance`] (what the operator has said),
+//!    (one command, a check's or an action's), [`ledger`] and [`state`] (what outlives a run), [`maintenance`] (what the operator has said),
 //!    [`report`] (every line of the log).
 //! 4. How it gets that far: [`start`], a checklist over [`cli`], [`config`] and [`process`].
 //! 5. What an operator can ask beside running it: [`operator`], over [`status`], [`simulate`], [`timing`] and [`machine`].
@@ -23,10 +23,10 @@
 //!     pool    ledger    runner    simulate    status    machine
 //!       process
 //!       event    report    state    reload    timing
-//!         config    action
+//!         config
 //!           check    decision    maintenance
-//!             converge    cli    output
-//!               health    schedule
+//!             action    converge    cli
+//!               health    schedule    output
 //!                 clock    settings    file    group
 //! ```
 //!
@@ -75,10 +75,10 @@ mod tests {
         &["pool", "ledger", "runner", "simulate", "status", "machine"],
         &["process"],
         &["event", "report", "state", "reload", "timing"],
-        &["config", "action"],
+        &["config"],
         &["check", "decision", "maintenance"],
-        &["converge", "cli", "output"],
-        &["health", "schedule"],
+        &["action", "converge", "cli"],
+        &["health", "schedule", "output"],
         &["clock", "settings", "file", "group"],
     ];
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use log::info;
 
-use crate::action::{self, Ending, Finished, Job, Running};
+use crate::action::{self, Ending, Finished, GRACE, Job, Running};
 use crate::config::{Action, Config};
 use crate::converge::{Answer, Due, Place};
 use crate::event::Event;
@@ -60,8 +60,6 @@ pub struct Runner {
     guard: String,
     timeout: Duration,
     is_rehearsal: bool,
-    /// Set for each command, beside what it is told.
-    environment: Vec<(String, String)>,
     /// Given to every command, to send its end.
     events: Sender<Event>,
     running: Option<(Task, Running)>,
@@ -72,20 +70,14 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// One for the actions of a configuration, and an environment of its own.
+    /// One for the actions of a configuration.
     #[must_use]
-    pub fn new(
-        config: &Config,
-        environment: Vec<(String, String)>,
-        events: Sender<Event>,
-        is_rehearsal: bool,
-    ) -> Self {
+    pub fn new(config: &Config, events: Sender<Event>, is_rehearsal: bool) -> Self {
         let mut runner = Self {
             actions: Vec::new(),
             guard: String::new(),
             timeout: Duration::ZERO,
             is_rehearsal,
-            environment,
             events,
             running: None,
             is_stuck: false,
@@ -169,11 +161,11 @@ impl Runner {
             ("HEARTBEAT_REASON", context.reason),
             (RUN, context.run),
         ];
-        let own = own.map(|(name, value)| (name.to_owned(), value));
         Job {
             command: task.command.clone(),
-            environment: self.environment.iter().cloned().chain(own).collect(),
+            environment: own.map(|(name, value)| (name.to_owned(), value)).into(),
             timeout: self.timeout,
+            grace: GRACE,
         }
     }
 

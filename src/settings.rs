@@ -14,6 +14,9 @@ const QUOTED: usize = 60;
 /// Longest duration that a file may ask for: one year keeps every deadline within the clock's range.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// Longest command: Linux takes no argument of 128 KiB or more.
+const LONGEST_COMMAND: usize = 120_000;
+
 /// One thing wrong, or unwise, in a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
@@ -270,6 +273,23 @@ pub fn days(text: &str) -> Result<u32, String> {
         Some(days @ 1..=3650) => Ok(days),
         _ => Err("is not a number of days (1 to 3650)".to_owned()),
     }
+}
+
+/// Whether a value can go to the shell.
+///
+/// # Errors
+/// What would be right.
+pub fn command(value: &str) -> Result<(), String> {
+    if value.trim().is_empty() {
+        return Err("no command (write true to do nothing)".to_owned());
+    }
+    if value.len() > LONGEST_COMMAND {
+        return Err(format!(
+            "command of {} bytes (at most {LONGEST_COMMAND})",
+            value.len()
+        ));
+    }
+    Ok(())
 }
 
 /// A yes or no in `ConfigParser`'s words.

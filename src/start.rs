@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use log::warn;
 use signal_hook::iterator::Signals;
 
+use crate::action;
 use crate::cli::{Args, Exit, Mode};
 use crate::config::{Config, General, LogTarget};
 use crate::critical;
@@ -99,11 +100,11 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
     let identity = Identity::wanted(&config.general)?;
     if let Some(identity) = &identity {
         identity.assume()?;
+        action::give_to_all(identity.environment());
     }
     // Whoever finds the pidfile may send a signal at once.
     let signals = process::catch_signals()?;
     let lock = Lock::take(&config.general.pidfile)?;
-    let environment = identity.map(|identity| identity.environment());
     let prepared = match prepare(args, &config, mode) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -125,8 +126,7 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
         return Err(error);
     }
     report::started(&config, mode.name());
-    let environment = environment.unwrap_or_default();
-    match assemble(args, config, mode, environment, signals, prepared, lock) {
+    match assemble(args, config, mode, signals, prepared, lock) {
         Ok(daemon) => {
             starter.ready();
             Ok(daemon.run())
@@ -192,7 +192,6 @@ fn assemble(
     args: &Args,
     config: Config,
     mode: Mode,
-    environment: Vec<(String, String)>,
     signals: Signals,
     prepared: Prepared,
     lock: Lock,
@@ -208,7 +207,7 @@ fn assemble(
         path: args.config.clone(),
         decision: prepared.decision,
         pool,
-        runner: Runner::new(&config, environment, sender, args.dry_run),
+        runner: Runner::new(&config, sender, args.dry_run),
         ledger: prepared.ledger,
         watch: Watch::new(maintenance, last),
         lock,

@@ -188,7 +188,8 @@ impl Race {
 }
 
 /// One reason stands alone; of several, each names its address.
-fn all_reasons(failed: &[(SocketAddr, String)]) -> String {
+#[must_use]
+pub fn all_reasons(failed: &[(SocketAddr, String)]) -> String {
     if let [(_, only)] = failed {
         return only.clone();
     }
@@ -269,7 +270,7 @@ fn meets_itself(socket: &TcpStream, address: SocketAddr) -> io::Result<()> {
 }
 
 /// The number of sockets with news after at most `wait`.
-fn poll_for(sockets: &mut [PollFd], wait: Duration) -> i32 {
+pub fn poll_for(sockets: &mut [PollFd], wait: Duration) -> i32 {
     // Rounded up, or the last millisecond would be spent spinning.
     let millis = wait.as_micros().div_ceil(1000);
     let timeout = i32::try_from(millis).unwrap_or(i32::MAX);

@@ -5,6 +5,9 @@
 
 mod buffers;
 pub mod connect;
+mod datagram;
+pub mod dns;
+pub mod exec;
 pub mod http;
 pub mod pattern;
 mod redirect;
@@ -30,7 +33,14 @@ use tls::TLS_KEYS;
 pub use route::Target;
 
 /// Every kind of check.
-pub const KINDS: &[&Kind] = &[&tcp::TCP, &http::HTTP, &http::HTTPS, &tls::TLS];
+pub const KINDS: &[&Kind] = &[
+    &tcp::TCP,
+    &http::HTTP,
+    &http::HTTPS,
+    &tls::TLS,
+    &dns::DNS,
+    &exec::EXEC,
+];
 
 /// The keys that every kind has.
 const COMMON_KEYS: [&str; 5] = ["action", "fall", "rise", "timeout", "type"];
@@ -312,6 +322,10 @@ pub enum Phase {
     Header,
     /// Reading the body, and judging it.
     Body,
+    /// Waiting for what the answer should hold.
+    Expect,
+    /// Running a command.
+    Exec,
     /// Judging the time that it took.
     Time,
     /// Nothing of the peer's: the check itself broke.
@@ -329,6 +343,8 @@ impl fmt::Display for Phase {
             Self::Status => "status",
             Self::Header => "header",
             Self::Body => "body",
+            Self::Expect => "expect",
+            Self::Exec => "exec",
             Self::Time => "time",
             Self::Panic => "panic",
         })

@@ -85,8 +85,15 @@ impl Pattern {
     /// Begins to look for it in bytes that are yet to come.
     #[must_use]
     pub fn search(&self) -> Search<'_> {
+        self.search_behind(None)
+    }
+
+    /// The same behind a byte that tells whether a line begins there.
+    #[must_use]
+    pub fn search_behind(&self, byte: Option<u8>) -> Search<'_> {
         let mut cache = self.dfa.create_cache();
         let start = start::Config::new().anchored(Anchored::No);
+        let start = start.look_behind(byte);
         let state = self.dfa.start_state(&mut cache, &start).ok();
         Search {
             dfa: &self.dfa,

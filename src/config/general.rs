@@ -156,7 +156,7 @@ fn guard(text: &str) -> Result<Option<String>, String> {
     if text.eq_ignore_ascii_case("none") {
         return Ok(None);
     }
-    super::sections::command(text).map(|()| Some(text.to_owned()))
+    settings::command(text).map(|()| Some(text.to_owned()))
 }
 
 fn level(text: &str) -> Result<LogLevel, String> {

@@ -25,12 +25,23 @@ pub struct Section {
 }
 
 /// Keys whose values are commands, in whatever section they stand.
-const COMMAND_KEYS: [&str; 1] = ["demotion_guard"];
+const COMMAND_KEYS: [&str; 2] = ["command", "demotion_guard"];
 
-/// Whether the value of a key, in lower case, is a command, which reaches the shell byte for byte.
+/// Keys whose values are said to a peer or looked for in its answer.
+const DIALOGUE_KEYS: [&str; 2] = ["expect", "send"];
+
+/// Whether the value of a key, in lower case, is taken byte for byte: without comments in it, and with every `%` as it is.
 #[must_use]
-pub fn is_command_key(key: &str) -> bool {
-    COMMAND_KEYS.contains(&key)
+pub fn is_verbatim_key(key: &str) -> bool {
+    COMMAND_KEYS.contains(&key) || DIALOGUE_KEYS.contains(&key)
+}
+
+/// What a line belongs to.
+#[derive(Clone, Copy, PartialEq)]
+enum Text {
+    Plain,
+    Command,
+    Dialogue,
 }
 
 impl Section {
@@ -129,14 +140,13 @@ impl Scan {
             Open::Value(of) | Open::Unreadable(of) => !trimmed.is_empty() && indent > of,
             Open::Nothing => false,
         };
-        let in_command = self.in_command(trimmed, continues);
-        if is_comment(trimmed, continues && in_command) {
+        let belongs = self.belongs(trimmed, continues);
+        if is_comment(trimmed, if continues { belongs } else { Text::Plain }) {
             return;
         }
-        let content = if in_command {
-            trimmed
-        } else {
-            without_inline_comment(raw)
+        let content = match belongs {
+            Text::Plain => without_inline_comment(raw),
+            Text::Command | Text::Dialogue => trimmed,
         };
         if content.is_empty() {
             self.extend_value("");
@@ -151,17 +161,23 @@ impl Scan {
         }
     }
 
-    /// Whether a line is a command, or continues one.
-    fn in_command(&self, line: &str, continues: bool) -> bool {
+    /// What a line is, or continues.
+    fn belongs(&self, line: &str, continues: bool) -> Text {
         let last = self.document.sections.last();
         let Some(section) = last.filter(|_| self.home == Home::Section) else {
-            return false;
+            return Text::Plain;
         };
         let key = match section.entries.last().filter(|_| continues) {
             Some(entry) => entry.key.clone(),
             None => key_of(line).unwrap_or_default(),
         };
-        section.holds_commands() || is_command_key(&key)
+        if section.holds_commands() || COMMAND_KEYS.contains(&key.as_str()) {
+            Text::Command
+        } else if DIALOGUE_KEYS.contains(&key.as_str()) {
+            Text::Dialogue
+        } else {
+            Text::Plain
+        }
     }
 
     fn header(&mut self, number: usize, indent: usize, line: &str) {
@@ -269,12 +285,15 @@ fn key_of(line: &str) -> Option<String> {
 }
 
 /// A line that begins with `#` or `;`. Inside a command two of them belong to the shell: `#` lines, which it passes
-/// over itself or finds in a here-document, and the `;;` of a case.
-fn is_comment(trimmed: &str, continues_command: bool) -> bool {
-    if continues_command && (trimmed.starts_with('#') || trimmed.starts_with(";;")) {
-        return false;
-    }
-    trimmed.starts_with(['#', ';'])
+/// over itself or finds in a here-document, and the `;;` of a case. Inside a dialogue both are text: it would go on with
+/// a line less, and nobody would know.
+fn is_comment(trimmed: &str, continues: Text) -> bool {
+    let is_text = match continues {
+        Text::Plain => false,
+        Text::Command => trimmed.starts_with('#') || trimmed.starts_with(";;"),
+        Text::Dialogue => true,
+    };
+    !is_text && trimmed.starts_with(['#', ';'])
 }
 
 /// The line without a comment that begins with a blank and `;`, and without the blanks around it.
@@ -377,6 +396,13 @@ mod tests {
         let text =
             "[demotions]\nk = case x in\n  x) # yes\n  # why\n  ;;\n  ; gone\n  esac\n# gone\n";
         assert_eq!(entries(text), ["k=case x in\nx) # yes\n# why\n;;\nesac@2"]);
+    }
+
+    #[test]
+    fn a_dialogue_loses_no_text() {
+        let text = "[s]\nsend = a ; b\n  # c\n  ; d %(x)s\n; gone\nexpect =\n  e ;f\nk = g ; h\n";
+        let expected = ["send=a ; b\n# c\n; d %(x)s@2", "expect=\ne ;f@6", "k=g@8"];
+        assert_eq!(entries(text), expected);
     }
 
     #[test]

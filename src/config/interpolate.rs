@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ini::{Document, Section, is_command_key};
+use super::ini::{Document, Section, is_verbatim_key};
 use crate::settings::{Problem, Value, quote};
 
 /// How deep values may use values: `ConfigParser`'s own limit.
@@ -25,7 +25,7 @@ pub fn names_used(document: &Document) -> BTreeSet<String> {
         .iter()
         .flat_map(|section| &section.entries);
     entries
-        .filter(|entry| !is_command_key(&entry.key))
+        .filter(|entry| !is_verbatim_key(&entry.key))
         .flat_map(|entry| references(&entry.value))
         .collect()
 }
@@ -57,7 +57,7 @@ fn split_reference(text: &str) -> Option<(&str, String, &str)> {
     None
 }
 
-/// A section's own keys and behind them those of `defaults`, every `%(name)s` replaced but in commands.
+/// A section's own keys and behind them those of `defaults`, every `%(name)s` replaced but in what is taken byte for byte.
 /// A value that cannot be replaced is a problem, and stays out.
 pub fn resolve(
     section: &Section,
@@ -67,7 +67,7 @@ pub fn resolve(
     let raw = raw_values(section, defaults);
     let mut ready = BTreeMap::new();
     for (key, value) in &raw {
-        if is_command_key(key) {
+        if is_verbatim_key(key) {
             ready.insert(key.clone(), value.clone());
             continue;
         }

@@ -6,15 +6,12 @@ use std::path::Path;
 use super::general::{self, GENERAL, GENERAL_KEYS};
 use super::ini::{self, Document, Entry, Section};
 use super::interpolate::{self, DEFAULT};
-use super::{Action, General};
+use super::{Action, General, MOST_TOLD};
 use crate::check::{self, Check};
 use crate::settings::{self, Problem, Reader, Settings, quote};
 
 const PROMOTIONS: &str = "promotions";
 const DEMOTIONS: &str = "demotions";
-
-/// Longest command: Linux takes no argument of 128 KiB or more.
-const LONGEST_COMMAND: usize = 120_000;
 
 /// A configuration whose problems have yet to be counted.
 pub struct Draft {
@@ -62,6 +59,7 @@ pub fn judge(path: &Path, text: &str, skips_files: bool) -> (Option<Draft>, Vec<
 /// Unknown keys, and section names that are another one but for their case.
 fn names(document: &Document) -> Vec<Problem> {
     let used = interpolate::names_used(document);
+    let of_checks = check::keys().collect();
     let mut problems = Vec::new();
     for section in document.sections.iter().filter(|s| !s.holds_commands()) {
         let slip = [GENERAL, PROMOTIONS, DEMOTIONS, DEFAULT]
@@ -72,10 +70,16 @@ fn names(document: &Document) -> Vec<Problem> {
             problems.push(Problem::of_section(section.line, &section.name, text));
             continue;
         }
-        let known = known_keys(&section.name);
+        let special = special_keys(&section.name);
+        let known = special.as_ref().unwrap_or(&of_checks);
         for entry in &section.entries {
             if !known.contains(entry.key.as_str()) && !used.contains(&entry.key) {
-                let text = unknown_key(&entry.key, &known);
+                // In the order of the file: what comes later is only counted.
+                let text = if problems.len() < MOST_TOLD {
+                    unknown_key(&entry.key, known)
+                } else {
+                    "unknown key".to_owned()
+                };
                 problems.push(Problem::of_key(entry.line, &section.name, &entry.key, text));
             }
         }
@@ -83,11 +87,12 @@ fn names(document: &Document) -> Vec<Problem> {
     problems
 }
 
-fn known_keys(section: &str) -> BTreeSet<&'static str> {
+/// The keys of a section that is no check.
+fn special_keys(section: &str) -> Option<BTreeSet<&'static str>> {
     match section {
-        GENERAL => GENERAL_KEYS.into(),
-        DEFAULT => super::keys(),
-        _ => check::keys().collect(),
+        GENERAL => Some(GENERAL_KEYS.into()),
+        DEFAULT => Some(super::keys()),
+        _ => None,
     }
 }
 
@@ -121,7 +126,9 @@ fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
     };
     let (promotions, demotions) = (commands(PROMOTIONS), commands(DEMOTIONS));
     for (section, entry) in promotions.iter().chain(&demotions) {
-        if let Err(text) = command(&entry.value).and_then(|()| not_interpolated(entry, document)) {
+        if let Err(text) =
+            settings::command(&entry.value).and_then(|()| not_interpolated(entry, document))
+        {
             problems.push(Problem::of_key(entry.line, &section.name, &entry.key, text));
         }
     }
@@ -144,23 +151,6 @@ fn actions(document: &Document, problems: &mut Vec<Problem>) -> Vec<Action> {
         }
     };
     promotions.iter().map(pair).collect()
-}
-
-/// Whether a value can go to the shell.
-///
-/// # Errors
-/// What would be right.
-pub fn command(value: &str) -> Result<(), String> {
-    if value.trim().is_empty() {
-        return Err("no command (write true to do nothing)".to_owned());
-    }
-    if value.len() > LONGEST_COMMAND {
-        return Err(format!(
-            "command of {} bytes (at most {LONGEST_COMMAND})",
-            value.len()
-        ));
-    }
-    Ok(())
 }
 
 /// heartbeat.py replaced `%(name)s` in commands, too. What looks like it would reach the shell as it stands.
@@ -211,6 +201,7 @@ fn checks(
         let values = interpolate::resolve(section, &defaults, problems);
         let settings = Settings::new(&section.name, section.line, values);
         let mut settings = settings.read_by(reader.clone());
+        note_references(&mut settings);
         let check = Check::read(&mut settings);
         let is_defined = |name: &str| demotions.contains(name) || names.contains(name);
         for name in check::action_names(&settings) {
@@ -224,6 +215,22 @@ fn checks(
         checks.extend(check);
     }
     (complete && !checks.is_empty()).then_some(checks)
+}
+
+/// What is taken byte for byte and looks as if it used a key of this section or `[DEFAULT]`.
+fn note_references(settings: &mut Settings) {
+    let keys = check::keys().filter(|key| ini::is_verbatim_key(key));
+    for key in keys.collect::<BTreeSet<_>>() {
+        let text = settings.value(key).map(|value| value.text.as_str());
+        let names = interpolate::references(text.unwrap_or_default());
+        let known = |name: &String| settings.value(name).is_some();
+        if let Some(name) = names.into_iter().find(known) {
+            let text = format!(
+                "%({name})s is not replaced here, where all is taken byte for byte; write it out"
+            );
+            settings.note(key, text);
+        }
+    }
 }
 
 fn undefined(name: &str, actions: &[Action]) -> String {

@@ -16,6 +16,7 @@ use log::info;
 use signal_hook::consts::SIGHUP;
 
 use crate::action::News;
+use crate::check::exec;
 use crate::cli::{Exit, Mode};
 use crate::clock::Moment;
 use crate::config::{Config, OnExit};
@@ -129,6 +130,7 @@ impl Daemon {
         self.save();
         self.parts.ledger.end_leftover();
         self.turn();
+        exec::end_all();
         let exit = self.exit();
         self.parts.lock.release();
         exit

@@ -10,7 +10,10 @@ mod answers;
 mod asked;
 mod bounds;
 mod credentials;
+mod dialogue;
+mod dns;
 mod down;
+mod exec;
 mod expected;
 mod https;
 mod names;
@@ -26,7 +29,10 @@ pub fn tests() -> Vec<Trial> {
         asked::tests(),
         bounds::tests(),
         credentials::tests(),
+        dialogue::tests(),
+        dns::tests(),
         down::tests(),
+        exec::tests(),
         expected::tests(),
         https::tests(),
         names::tests(),

@@ -55,6 +55,17 @@ impl Config {
         self
     }
 
+    /// A check that runs `command`, which may have several lines, and which `action` depends on.
+    pub fn exec(mut self, name: &str, command: &str, action: &str) -> Self {
+        let script = command.replace('\n', "\n    ");
+        write!(
+            self.checks,
+            "[{name}]\ntype = exec\ncommand = {script}\naction = {action}\n"
+        )
+        .unwrap();
+        self
+    }
+
     /// One more key for the check that was added last, or another value for one that it has.
     pub fn key(mut self, key: &str, value: impl Display) -> Self {
         let section = self.checks.rfind("\n[").map_or(0, |end| end + 1);

@@ -69,6 +69,16 @@ impl Conn {
         self.transport.read(&mut [0; 4096]).map(drop)
     }
 
+    /// Reads as many bytes as these, which have to be these.
+    pub fn hear(&mut self, expected: &[u8]) -> io::Result<()> {
+        let mut heard = vec![0; expected.len()];
+        self.transport.read_exact(&mut heard)?;
+        if heard != expected {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        Ok(())
+    }
+
     /// Sends bytes.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.transport.write_all(bytes.as_ref())?;

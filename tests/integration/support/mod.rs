@@ -11,6 +11,7 @@ pub mod conn;
 pub mod heartbeat;
 pub mod log;
 pub mod names;
+pub mod nameserver;
 pub mod peer;
 pub mod player;
 pub mod port;

@@ -1,0 +1,292 @@
+//! dns: up when a name server answers a query with at least one record.
+//!
+//! Asked over UDP, and over TCP where the answer was too long for that. An alias counts only if what it leads to is in the
+//! answer, too.
+
+use std::io::{self, Read, Write};
+
+use domain::base::iana::{Class, Rcode, Rtype};
+use domain::base::name::{Name, ParsedName, ToName};
+use domain::base::wire::ParseError;
+use domain::base::{Message, MessageBuilder, ParseRecordData, ParsedRecord, RecordData};
+use domain::rdata::{A, Aaaa, Cname, Mx, Ns, Ptr, Soa, Srv, Txt};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::pattern::{Pattern, TooLate};
+use super::route::Route;
+use super::{Deadline, Failure, Kind, Note, Phase, Probe, connect, datagram, resolve};
+use crate::file::reason;
+use crate::settings::{self, Settings, short};
+
+/// `type = dns`
+pub const DNS: Kind = Kind {
+    name: "dns",
+    has_route: true,
+    has_tls: false,
+    default_port: Some(53),
+    keys: &["query", "record", "expect"],
+    read,
+};
+
+/// The records that can be asked for.
+const RECORDS: [(&str, Rtype); 9] = [
+    ("A", Rtype::A),
+    ("AAAA", Rtype::AAAA),
+    ("CNAME", Rtype::CNAME),
+    ("MX", Rtype::MX),
+    ("NS", Rtype::NS),
+    ("PTR", Rtype::PTR),
+    ("SOA", Rtype::SOA),
+    ("SRV", Rtype::SRV),
+    ("TXT", Rtype::TXT),
+];
+
+/// How much of the records is shown, in characters.
+const LONGEST_SHOWN: usize = 200;
+
+#[derive(Debug)]
+struct Dns {
+    query: Name<Vec<u8>>,
+    record: Rtype,
+    /// Each has to be found in one of the records.
+    expect: Vec<Pattern>,
+}
+
+fn read(settings: &mut Settings, _: &Route) -> Option<Box<dyn Probe>> {
+    if settings.value("query").is_none() {
+        settings.note("query", "missing; give the name to ask for");
+    }
+    let query = settings.optional("query", name);
+    let record = settings.or("record", Rtype::A, record);
+    let expect = settings.or("expect", Vec::new(), |text| {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let patterns: Vec<_> = lines.map(Pattern::parse).collect::<Result<_, _>>()?;
+        match patterns[..] {
+            [] => Err("is empty; leave it out to take any record".to_owned()),
+            _ => Ok(patterns),
+        }
+    });
+    Some(Box::new(Dns {
+        query: query?,
+        record,
+        expect,
+    }))
+}
+
+fn name(text: &str) -> Result<Name<Vec<u8>>, String> {
+    let wrong = |why: &str| format!("is not a name that can be asked for ({why})");
+    if text.is_empty() {
+        return Err(wrong("it is empty; the root is ."));
+    }
+    if !text.is_ascii() {
+        return Err(wrong("write an international name in its xn-- form"));
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(wrong("it holds a blank"));
+    }
+    text.parse()
+        .map_err(|error: domain::base::name::FromStrError| wrong(&error.to_string()))
+}
+
+fn record(text: &str) -> Result<Rtype, String> {
+    let found = RECORDS
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map(|(_, record)| *record).ok_or_else(|| {
+        let names = RECORDS.map(|(name, _)| name);
+        format!("is not a type of record ({})", names.join(", "))
+    })
+}
+
+impl Probe for Dns {
+    fn probe(&self, route: &Route, deadline: Deadline) -> Result<Note, Failure> {
+        let question = self.question()?;
+        let addresses = resolve::in_turns(&route.addresses(deadline)?);
+        let is_answer = |bytes: &[u8]| is_answer(bytes, &question);
+        let (address, mut answer) =
+            datagram::ask(&addresses, route.source, deadline, &question, &is_answer)?;
+        if is_cut(&answer) {
+            answer = over_tcp(&route.by(address), deadline, &question).map_err(|failure| {
+                let text = format!("over TCP, as UDP was too short: {}", failure.reason);
+                Failure::new(failure.phase, &text)
+            })?;
+        }
+        self.judge(&answer, deadline)
+    }
+}
+
+impl Dns {
+    /// The query under a number that nobody can guess.
+    fn question(&self) -> Result<Vec<u8>, Failure> {
+        let failed = |_| Failure::new(Phase::Send, "no random number for the query");
+        let mut id = [0; 2];
+        SystemRandom::new().fill(&mut id).map_err(failed)?;
+        let mut builder = MessageBuilder::new_vec();
+        builder.header_mut().set_id(u16::from_be_bytes(id));
+        builder.header_mut().set_rd(true);
+        let mut builder = builder.question();
+        let pushed = builder.push((&self.query, self.record));
+        pushed.map_err(|_| Failure::new(Phase::Send, "the query is too long"))?;
+        Ok(builder.finish())
+    }
+
+    fn judge(&self, answer: &[u8], deadline: Deadline) -> Result<Note, Failure> {
+        let damaged = |_| Failure::new(Phase::Receive, "an answer that is damaged");
+        let answer = Message::from_octets(answer)
+            .map_err(|_| Failure::new(Phase::Receive, "an answer that is damaged"))?;
+        let query = self.query.fmt_with_dot();
+        let rcode = answer.header().rcode();
+        if rcode != Rcode::NOERROR {
+            return Err(Failure::new(Phase::Status, &format!("{rcode} for {query}")));
+        }
+        let mut records = self.records(&answer).map_err(damaged)?;
+        if records.is_empty() {
+            let text = format!("no {} record for {query} (NODATA)", self.record);
+            return Err(Failure::new(Phase::Status, &text));
+        }
+        // Servers turn them from answer to answer.
+        records.sort();
+        let shown = shown(&records);
+        let is_met = |pattern: &Pattern| {
+            let mut records = records.iter();
+            records.any(|record| is_found(pattern, record, deadline))
+        };
+        match self.expect.iter().find(|pattern| !is_met(pattern)) {
+            None => Ok(Some(shown)),
+            Some(pattern) => {
+                let pattern = short(&pattern.to_string());
+                let text = format!("expected {pattern}, got {shown}");
+                Err(Failure::new(Phase::Expect, &text))
+            }
+        }
+    }
+
+    /// What the name, or what it is an alias of, has of the asked type.
+    fn records(&self, answer: &Message<&[u8]>) -> Result<Vec<Vec<u8>>, ParseError> {
+        let alias = answer
+            .canonical_name()
+            .filter(|_| self.record != Rtype::CNAME);
+        let mut found = Vec::new();
+        for record in answer.answer()? {
+            let record = record?;
+            let is_asked = record.rtype() == self.record && record.class() == Class::IN;
+            let is_owner = match &alias {
+                Some(alias) => record.owner().name_eq(alias),
+                None => record.owner().name_eq(&self.query),
+            };
+            if is_asked && is_owner {
+                found.extend(text(&record)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a record holds what is looked for, as far as can be told by the deadline.
+fn is_found(pattern: &Pattern, record: &[u8], deadline: Deadline) -> bool {
+    let mut search = pattern.search();
+    match search.feed(record, deadline) {
+        Ok(found) => found.is_some() || search.is_at_end(),
+        Err(TooLate) => false,
+    }
+}
+
+/// A name in an answer.
+type Its<'a> = ParsedName<&'a [u8]>;
+
+/// A record as a zone file would have it, but for TXT, whose strings are joined.
+fn text(record: &ParsedRecord<'_, &[u8]>) -> Result<Option<Vec<u8>>, ParseError> {
+    match record.rtype() {
+        Rtype::A => of(record, |a: A| a.addr().to_string()),
+        Rtype::AAAA => of(record, |aaaa: Aaaa| aaaa.addr().to_string()),
+        Rtype::CNAME => of(record, |name: Cname<Its>| dotted(name.cname())),
+        Rtype::NS => of(record, |name: Ns<Its>| dotted(name.nsdname())),
+        Rtype::PTR => of(record, |name: Ptr<Its>| dotted(name.ptrdname())),
+        Rtype::MX => of(record, |mx: Mx<Its>| {
+            format!("{} {}", mx.preference(), dotted(mx.exchange()))
+        }),
+        Rtype::SRV => of(record, |srv: Srv<Its>| {
+            let (priority, weight, port) = (srv.priority(), srv.weight(), srv.port());
+            format!("{priority} {weight} {port} {}", dotted(srv.target()))
+        }),
+        Rtype::SOA => of(record, |soa: Soa<Its>| soa.to_string()),
+        Rtype::TXT => of(record, |txt: Txt<&[u8]>| txt.text::<Vec<u8>>()),
+        _ => Ok(None),
+    }
+}
+
+/// What a record of one type shows.
+fn of<'a, Data, Text>(
+    record: &ParsedRecord<'a, &'a [u8]>,
+    show: impl FnOnce(Data) -> Text,
+) -> Result<Option<Vec<u8>>, ParseError>
+where
+    Data: RecordData + ParseRecordData<'a, &'a [u8]>,
+    Text: Into<Vec<u8>>,
+{
+    let record = record.to_record::<Data>()?;
+    Ok(record.map(|record| show(record.into_data()).into()))
+}
+
+fn dotted(name: &impl ToName) -> String {
+    name.fmt_with_dot().to_string()
+}
+
+fn shown(records: &[Vec<u8>]) -> String {
+    let texts = records.iter().map(|record| String::from_utf8_lossy(record));
+    let all = texts.collect::<Vec<_>>().join(", ");
+    let cut: String = all.chars().take(LONGEST_SHOWN).collect();
+    settings::plain(&cut)
+}
+
+/// Whether a message answers the question; the error says what it is instead.
+fn is_answer(bytes: &[u8], question: &[u8]) -> Result<(), String> {
+    let no_message = |_| "what is no DNS message".to_owned();
+    let answer = Message::from_octets(bytes).map_err(no_message)?;
+    let question = Message::from_octets(question).map_err(no_message)?;
+    let header = answer.header();
+    if !header.qr() {
+        return Err("what is no answer".to_owned());
+    }
+    if header.id() != question.header().id() {
+        return Err("an answer with another number".to_owned());
+    }
+    // Some servers leave the question out of an error (RFC 2181 does not forbid it).
+    let is_bare = header.rcode() != Rcode::NOERROR && answer.header_counts().qdcount() == 0;
+    if !is_bare && !answer.is_answer(&question) {
+        return Err("an answer to another question".to_owned());
+    }
+    Ok(())
+}
+
+fn is_cut(answer: &[u8]) -> bool {
+    Message::from_octets(answer).is_ok_and(|answer| answer.header().tc())
+}
+
+/// Asks again over TCP, where a message has its length before it (RFC 1035, 4.2.2), 64 KiB at most.
+fn over_tcp(route: &Route, deadline: Deadline, question: &[u8]) -> Result<Vec<u8>, Failure> {
+    let failed = |phase: Phase, error: &io::Error| {
+        let words = match error.kind() {
+            io::ErrorKind::TimedOut => format!("no answer {}", deadline.within()),
+            io::ErrorKind::UnexpectedEof => "connection closed before the answer".to_owned(),
+            _ => reason(error),
+        };
+        Failure::new(phase, &words)
+    };
+    let mut stream = connect::connect(route, deadline)?;
+    let length = u16::try_from(question.len()).unwrap_or(u16::MAX);
+    let framed = [&length.to_be_bytes(), question].concat();
+    let sent = stream.write_all(&framed);
+    sent.map_err(|error| failed(Phase::Send, &error))?;
+    let receive = |stream: &mut connect::Stream| {
+        let mut length = [0; 2];
+        stream.read_exact(&mut length)?;
+        let mut answer = vec![0; u16::from_be_bytes(length).into()];
+        stream.read_exact(&mut answer).map(|()| answer)
+    };
+    let answer = receive(&mut stream).map_err(|error| failed(Phase::Receive, &error))?;
+    match is_answer(&answer, question) {
+        Ok(()) => Ok(answer),
+        Err(odd) => Err(Failure::new(Phase::Receive, &odd)),
+    }
+}

@@ -1,0 +1,210 @@
+//! exec: up when a command ends with status 0, as every monitoring plugin does.
+//!
+//! The command is run as an action's is, and killed with its group when the time is up. What cannot be killed (it has
+//! become another user, or is in the hands of a dead file system) is left to the thread that watches it: the check fails,
+//! and fails until it has gone, so that no second one is put beside it every round.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::route::Route;
+use super::{Deadline, Failure, Kind, Need, Note, Phase, Probe};
+use crate::action::{self, Ending, Finished, Job, News, Running};
+use crate::settings::{self, Settings};
+
+/// `type = exec`
+pub const EXEC: Kind = Kind {
+    name: "exec",
+    has_route: false,
+    has_tls: false,
+    default_port: None,
+    keys: &["command"],
+    read,
+};
+
+/// From SIGTERM at the deadline to SIGKILL.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How long after the deadline the end of a killed command is waited for.
+const PATIENCE: Duration = Duration::from_millis(160);
+
+/// How much of the output's line is kept for the status, in characters.
+const LONGEST_NOTE: usize = 200;
+
+#[derive(Debug)]
+struct Exec {
+    name: String,
+    command: String,
+    needs: [Need; 1],
+    /// The news of a command that was still there when the check had to answer.
+    left: Mutex<Option<Receiver<News>>>,
+}
+
+fn read(settings: &mut Settings, _: &Route) -> Option<Box<dyn Probe>> {
+    if settings.value("command").is_none() {
+        settings.note("command", "missing; give what is to end with status 0");
+    }
+    let command = settings.optional("command", |text| {
+        settings::command(text).map(|()| text.to_owned())
+    });
+    Some(Box::new(Exec::new(settings.section(), command?)))
+}
+
+impl Probe for Exec {
+    fn probe(&self, _: &Route, deadline: Deadline) -> Result<Note, Failure> {
+        if self.is_one_left() {
+            let text = "not started: the last one is still there and cannot be killed";
+            return Err(Failure::new(Phase::Exec, text));
+        }
+        let news = start(self.job(deadline)).map_err(|finished| said(&finished, deadline))?;
+        match news.recv_timeout(deadline.left() + PATIENCE) {
+            Ok(News::Ended(finished)) if finished.worked() => Ok(first_line(&finished.output)),
+            Ok(News::Ended(finished)) => Err(said(&finished, deadline)),
+            Ok(News::CannotBeKilled) | Err(_) => {
+                *lock(&self.left) = Some(news);
+                let text = format!("not done {}, and cannot be killed", deadline.within());
+                Err(Failure::new(Phase::Exec, &text))
+            }
+        }
+    }
+
+    fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
+    fn endpoint(&self) -> Option<String> {
+        Some(settings::short(&self.command))
+    }
+}
+
+impl Exec {
+    fn new(name: &str, command: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            needs: [Need::Command(command.clone())],
+            command,
+            left: Mutex::default(),
+        }
+    }
+
+    fn job(&self, deadline: Deadline) -> Job {
+        Job {
+            command: self.command.clone(),
+            environment: vec![("HEARTBEAT_CHECK".to_owned(), self.name.clone())],
+            timeout: deadline.left(),
+            grace: GRACE,
+        }
+    }
+
+    fn is_one_left(&self) -> bool {
+        let mut left = lock(&self.left);
+        let is_there = left.as_ref().is_some_and(|news| {
+            loop {
+                match news.try_recv() {
+                    Ok(News::CannotBeKilled) => {}
+                    Ok(News::Ended(_)) | Err(TryRecvError::Disconnected) => break false,
+                    Err(TryRecvError::Empty) => break true,
+                }
+            }
+        });
+        if !is_there {
+            *left = None;
+        }
+        is_there
+    }
+}
+
+/// The commands that run, so that none outlives heartbeat.
+static AT_WORK: LazyLock<Mutex<HashMap<u64, Running>>> = LazyLock::new(Mutex::default);
+
+fn start(job: Job) -> Result<Receiver<News>, Finished> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let (sender, news) = channel();
+    let tell = move |news| {
+        if matches!(news, News::Ended(_)) {
+            lock(&AT_WORK).remove(&number);
+        }
+        // The check may have had to answer without it.
+        let _ = sender.send(news);
+    };
+    // Its end, too, is told under the lock: what is put in here is there to be taken out.
+    let mut at_work = lock(&AT_WORK);
+    at_work.insert(number, action::start(job, tell)?);
+    Ok(news)
+}
+
+/// Kills the commands of all checks that are under way. Waits for a moment until they have gone.
+pub fn end_all() {
+    for running in lock(&AT_WORK).values() {
+        running.interrupt();
+    }
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end && !lock(&AT_WORK).is_empty() {
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Nothing is left half done under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why a command that has ended is a failure: it said no ([`Phase::Status`]), or could not be asked ([`Phase::Exec`]).
+fn said(finished: &Finished, deadline: Deadline) -> Failure {
+    let (phase, what) = match &finished.ending {
+        Ending::TimedOut(_) => {
+            let text = format!("not done {}, killed with its children", deadline.within());
+            (Phase::Exec, text)
+        }
+        // What plugins say when they could not find out.
+        Ending::Exited(3) => (Phase::Status, "exit status 3 (unknown)".to_owned()),
+        Ending::Exited(126 | 127) => (Phase::Exec, finished.ending.to_string()),
+        Ending::Exited(_) => (Phase::Status, finished.ending.to_string()),
+        _ => (Phase::Exec, finished.ending.to_string()),
+    };
+    match finished.output.lines().next_back() {
+        Some(last) => Failure::new(phase, &format!("{what}: {}", last.trim())),
+        None => Failure::new(phase, &what),
+    }
+}
+
+fn first_line(output: &str) -> Note {
+    let line = output.lines().next()?.trim();
+    let cut: String = line.chars().take(LONGEST_NOTE).collect();
+    Some(settings::plain(&cut)).filter(|line| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(exec: &Exec, timeout: Duration) -> Result<Note, String> {
+        let route = Route::to(super::super::Target {
+            host: super::super::resolve::Host::default(),
+            port: 1,
+        });
+        let result = exec.probe(&route, Deadline::after(timeout));
+        result.map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn one_that_is_left_holds_up_those_behind_it_until_it_has_gone() {
+        let exec = Exec::new("a", "true".to_owned());
+        let (sender, news) = channel();
+        *lock(&exec.left) = Some(news);
+        let second = Duration::from_secs(1);
+        sender.send(News::CannotBeKilled).expect("it is waited for");
+        for _ in 0..2 {
+            let failure = run(&exec, second).expect_err("one is left");
+            assert!(failure.starts_with("exec: not started: the last one"));
+        }
+        drop(sender);
+        assert_eq!(run(&exec, Duration::from_secs(10)), Ok(None));
+        assert!(lock(&AT_WORK).is_empty(), "what has ended is not at work");
+    }
+}
