@@ -35,9 +35,9 @@ pub use route::Target;
 /// Every kind of check.
 pub const KINDS: &[&Kind] = &[
     &tcp::TCP,
-    &tls::TLS,
     &http::HTTP,
     &http::HTTPS,
+    &tls::TLS,
     &dns::DNS,
     &exec::EXEC,
 ];

@@ -374,7 +374,7 @@ mod tests {
             ),
             (
                 "type = htp\naction = x",
-                "c:6: [web] type: \"htp\" is not a type of check (tcp, tls, http, https, dns, exec)",
+                "c:6: [web] type: \"htp\" is not a type of check (tcp, http, https, tls, dns, exec)",
             ),
             (
                 "type = http\npath = a\naction = x",
