@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::hybrid::{BuildError, LazyStateID};
@@ -26,7 +27,8 @@ const STRETCH: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
-    dfa: DFA,
+    /// Elsewhere, for it is large, and most checks have none.
+    dfa: Arc<DFA>,
 }
 
 impl Pattern {
@@ -59,6 +61,7 @@ impl Pattern {
             .build(text)
             .map_err(|error| wrong(&error))?;
         let text = text.to_owned();
+        let dfa = Arc::new(dfa);
         Ok(Self { text, dfa })
     }
 
@@ -116,11 +119,12 @@ impl Search<'_> {
     /// The deadline has come first.
     pub fn feed(&mut self, bytes: &[u8], deadline: Deadline) -> Result<Option<usize>, TooLate> {
         for (stretch, bytes) in bytes.chunks(STRETCH).enumerate() {
+            // A short piece is looked at in any case: it is not the search that is late then.
+            if stretch > 0 && deadline.left().is_zero() {
+                return Err(TooLate);
+            }
             if let Some(at) = self.step(bytes) {
                 return Ok(Some(stretch * STRETCH + at));
-            }
-            if deadline.left().is_zero() {
-                return Err(TooLate);
             }
         }
         Ok(None)

@@ -20,6 +20,7 @@ tests![
     a_body_in_pieces_is_one,
     #[alone]
     a_pattern_that_makes_too_much_work,
+    a_body_that_comes_by_the_byte,
     #[alone]
     a_slow_answer,
     excerpts_are_short_and_harmless,
@@ -300,6 +301,23 @@ fn a_pattern_that_makes_too_much_work() {
     assert_down(&dir, run, &[("web", "body", "within 1s")]);
     let check = dir.log().check("web");
     assert!(check.took < 1.5, "{check:#?}");
+}
+
+/// It is the peer that is late then, not the search.
+fn a_body_that_comes_by_the_byte() {
+    let peer = Peer::serve(|mut conn| {
+        conn.request()?;
+        conn.send("HTTP/1.1 200 OK\r\n\r\n")?;
+        conn.drip("y".repeat(100_000), Duration::from_millis(1))
+    });
+    let config = Config::new()
+        .action("node")
+        .check("web", "http", peer.addr(), "node")
+        .key("timeout", 1)
+        .key("expect_body", "ready");
+    let dir = Workdir::with(&config);
+    let run = dir.heartbeat().once();
+    assert_down(&dir, run, &[("web", "body", "body not complete within 1s")]);
 }
 
 /// It comes, and late: up by default, down with a `max_time`, which counts the body too.
