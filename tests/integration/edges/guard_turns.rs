@@ -90,9 +90,8 @@ fn a_drain_while_it_runs() {
     let dir = Workdir::with(&node(waiting(1), &player));
     let heartbeat = asked(&dir, &player);
     dir.ask(&["drain", "kernel update"]).expect(0);
-    dir.wait_for_log("Maintenance: drained");
-    dir.open_gate();
-    dir.assert_settles_at(&["+node", "?(", ")?", "-node"]);
+    // Nobody waits for its answer.
+    dir.assert_settles_at(&["+node", "?(", "-node"]);
     heartbeat.stop().expect(0);
 }
 
