@@ -22,6 +22,7 @@ mod request;
 mod terms;
 mod tls;
 mod up;
+mod ways;
 
 pub fn tests() -> Vec<Trial> {
     [
@@ -41,6 +42,7 @@ pub fn tests() -> Vec<Trial> {
         terms::tests(),
         tls::tests(),
         up::tests(),
+        ways::tests(),
     ]
     .into_iter()
     .flatten()

@@ -19,8 +19,9 @@ tests![
     without_any_descriptor,
 ];
 
-/// Writes its umask and its process number, and becomes a process that holds still, to be looked at.
-const EXPOSED: &str = "umask > umask; echo $$ > shell; exec sleep 1000";
+/// Writes its umask and its process number, and stops itself, to be looked at: a program that is being loaded has its
+/// libraries open, and a shell that starts one has signals blocked.
+const EXPOSED: &str = "umask > umask; echo $$ > shell; kill -STOP $$";
 
 /// Signals that the C library keeps for its threads. Its `posix_spawn` has them ignored, and nobody else can use them.
 const OF_THE_LIBRARY: u64 = 1 << (32 - 1) | 1 << (33 - 1);
@@ -33,13 +34,13 @@ fn careless(dir: &Workdir) -> Heartbeat<'_> {
     )
 }
 
-/// What the command has become.
+/// The command's shell.
 fn exposed(dir: &Workdir) -> Process {
     wait_for("the command", || dir.read("shell").ends_with('\n'));
     let number = dir.read("shell");
     let process = Process(Pid::from_raw(number.trim().parse().expect("a number")));
-    wait_for("the command to hold still", || {
-        process.status("Name") == "sleep"
+    wait_for("the command to stop", || {
+        process.status("State").starts_with('T')
     });
     process
 }
@@ -60,7 +61,9 @@ fn assert_clean(dir: &Workdir) {
     assert_eq!(dir.read("umask"), "0022\n");
     assert_eq!(command.directory(), dir.path());
     assert_eq!(command.group(), command.0);
-    kill(command.0, Signal::SIGTERM).expect("end the command");
+    for signal in [Signal::SIGTERM, Signal::SIGCONT] {
+        kill(command.0, signal).expect("end the command");
+    }
 }
 
 fn a_clean_start_in_the_foreground() {
