@@ -12,7 +12,7 @@ use crate::Plan;
 use crate::endpoint::{self, Kind};
 use crate::measure::Program;
 
-/// The program that is built along with the benchmark, with the release profile.
+/// The program under measurement; `binary::build` puts it there.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_heartbeat");
 
 /// One round, no commands run.

@@ -55,6 +55,7 @@ fn run(arguments: &[String]) -> Result<()> {
         println!("Figures of a test build would mislead: use `cargo bench`.");
         return Ok(());
     }
+    binary::build()?;
     let folder = tempfile::tempdir()?;
     let plan = plan(arguments, folder.path().to_owned())?;
     table::title(plan.runs);
