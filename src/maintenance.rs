@@ -254,10 +254,10 @@ impl Watch {
         true
     }
 
-    /// What is in force.
-    #[must_use]
-    pub fn in_force(&self, now: SystemTime) -> Option<&Maintenance> {
-        self.last.as_ref().filter(|last| last.is_in_force(now))
+    /// What is in force. What has ended has ended: a clock that is set back does not bring it to life again.
+    pub fn in_force(&mut self, now: SystemTime) -> Option<&Maintenance> {
+        self.last.take_if(|last| !last.is_in_force(now));
+        self.last.as_ref()
     }
 
     /// What is wrong with the file.
@@ -314,6 +314,18 @@ mod tests {
     }
 
     #[test]
+    fn what_has_ended_does_not_come_back_with_the_clock() {
+        let (_folder, path) = folder();
+        let now = SystemTime::now();
+        enter(&path, &drain(Some(60))).expect("entered");
+        let mut watch = Watch::new(path, None);
+        watch.look();
+        assert!(watch.in_force(now).is_some());
+        assert_eq!(watch.in_force(now + Duration::from_secs(3600)), None);
+        assert_eq!(watch.in_force(now), None);
+    }
+
+    #[test]
     fn whatever_was_written_by_hand_is_shown_in_one_line() {
         let odd = Maintenance {
             until: Some(u64::MAX),
@@ -346,6 +358,7 @@ mod tests {
         }
         fs::remove_file(&path).expect("removed");
         assert!(watch.look());
-        assert_eq!((watch.damage(), watch.in_force(now)), (None, None));
+        assert_eq!(watch.damage(), None);
+        assert_eq!(watch.in_force(now), None);
     }
 }

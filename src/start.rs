@@ -175,7 +175,9 @@ fn prepare(args: &Args, config: &Config, mode: Mode) -> anyhow::Result<Prepared>
         let path = statefile.display();
         warn!("statefile {path}: not understood ({odd}); what has been applied is unknown.");
     }
+    let ordered = file.ordered();
     let mut ledger = Ledger::new(file, config, left, mode == Mode::Once, args.dry_run);
+    ledger.enter_maintenance(ordered.as_ref(), None);
     let plan = config.plan();
     let known = ledger.known(&plan);
     let decision = Decision::new(plan, known);

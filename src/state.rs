@@ -243,6 +243,16 @@ impl StateFile {
         })
     }
 
+    /// What the operator had ordered when the file was written. Unlike all else in it, that outlives a reboot.
+    #[must_use]
+    pub fn ordered(&self) -> Option<Maintenance> {
+        let mut bytes = Vec::new();
+        let file = file::open(&self.path, OpenOptions::new().read(true), false).ok()?;
+        file.take(LARGEST).read_to_end(&mut bytes).ok()?;
+        let state: State = serde_json::from_slice(&bytes).ok()?;
+        state.maintenance
+    }
+
     fn understand(&self, bytes: &[u8]) -> Result<Option<State>, String> {
         if bytes.is_empty() {
             return Err("it is empty".to_owned());
@@ -303,6 +313,8 @@ pub fn fingerprint(action: &Action) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::maintenance::Kind;
+    use std::time::UNIX_EPOCH;
     use tempfile::TempDir;
 
     fn folder() -> (TempDir, StateFile) {
@@ -315,6 +327,7 @@ mod tests {
         let action = ActionState {
             name: "a".to_owned(),
             applied: Some(Applied {
+                by_order: false,
                 place: Place::Promoted,
                 at: Moment::now(),
             }),
@@ -325,6 +338,7 @@ mod tests {
             running: Some("1-2".to_owned()),
             checks: vec![CheckState::default()],
             actions: vec![action],
+            maintenance: Some(Maintenance::new(Kind::Drain, "x", UNIX_EPOCH, None)),
             ..State::default()
         }
     }
@@ -346,6 +360,8 @@ mod tests {
         file.save(&known()).expect("saved");
         file.boot = "another".to_owned();
         assert_eq!(file.load().expect("there"), (None, None));
+        assert_eq!(file.ordered(), known().maintenance);
+        assert!(file.ordered().is_some(), "but for what was ordered");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ fn read(settings: &mut Settings, _: &Route) -> Option<Box<dyn Probe>> {
 
 impl Probe for Exec {
     fn probe(&self, _: &Route, deadline: Deadline) -> Result<Note, Failure> {
-        if self.is_one_left() {
+        if self.is_one_left(deadline) {
             let text = "not started: the last one is still there and cannot be killed";
             return Err(Failure::new(Phase::Exec, text));
         }
@@ -100,14 +100,17 @@ impl Exec {
         }
     }
 
-    fn is_one_left(&self) -> bool {
+    /// Whether the last command is still there. It is waited for: if heartbeat has just been asleep, the last check may
+    /// have had to answer before anyone could kill its command.
+    fn is_one_left(&self, deadline: Deadline) -> bool {
         let mut left = lock(&self.left);
+        let end = Instant::now() + PATIENCE.max(deadline.left() / 2);
         let is_there = left.as_ref().is_some_and(|news| {
             loop {
-                match news.try_recv() {
+                match news.recv_timeout(end.saturating_duration_since(Instant::now())) {
                     Ok(News::CannotBeKilled) => {}
-                    Ok(News::Ended(_)) | Err(TryRecvError::Disconnected) => break false,
-                    Err(TryRecvError::Empty) => break true,
+                    Ok(News::Ended(_)) | Err(RecvTimeoutError::Disconnected) => break false,
+                    Err(RecvTimeoutError::Timeout) => break true,
                 }
             }
         });
@@ -197,7 +200,7 @@ mod tests {
         let exec = Exec::new("a", "true".to_owned());
         let (sender, news) = channel();
         *lock(&exec.left) = Some(news);
-        let second = Duration::from_secs(1);
+        let second = Duration::from_millis(400);
         sender.send(News::CannotBeKilled).expect("it is waited for");
         for _ in 0..2 {
             let failure = run(&exec, second).expect_err("one is left");

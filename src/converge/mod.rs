@@ -70,8 +70,8 @@ struct Scope {
 enum Running {
     /// For a scope, with what was applied before it was asked, by action.
     Guard(Option<usize>, Vec<Option<Applied>>),
-    /// Of an action. Like the scope, it may be gone after a reload.
-    Command(Option<usize>, Place),
+    /// Of an action, and whether by an order. Like the scope, the action may be gone after a reload.
+    Command(Option<usize>, Place, bool),
 }
 
 /// Brings every action to the wanted place, one command at a time.
@@ -204,9 +204,8 @@ impl Goal {
     fn next(&self, action: &Progress, now: Moment) -> Option<Place> {
         let wanted = action.wanted.filter(|_| !action.failed && !action.rests)?;
         let is_held = || self.must_ask(action) && self.permit(action) == Permit::Held;
-        let is_stale = || self.is_stale(action, now);
-        let is_open = !action.is_at(wanted) && !is_held() || is_stale();
-        is_open.then_some(wanted)
+        let is_open = !action.is_at(wanted) || self.must_ask(action) || self.is_stale(action, now);
+        (is_open && !is_held()).then_some(wanted)
     }
 
     fn is_stale(&self, action: &Progress, now: Moment) -> bool {
@@ -234,7 +233,9 @@ impl Goal {
 
     /// Whether the guard has a say in what is wanted of the action.
     fn must_ask(&self, action: &Progress) -> bool {
-        let leads_out = action.wanted == Some(Place::Demoted) && !action.is_at(Place::Demoted);
+        let is_settled = |applied: Applied| applied.place == Place::Demoted && !applied.by_order;
+        let leads_out =
+            action.wanted == Some(Place::Demoted) && !action.part.applied.is_some_and(is_settled);
         let may_say_no = self.rules.is_guarded && !self.is_out();
         may_say_no && leads_out && self.permit(action) != Permit::Granted
     }
@@ -247,7 +248,10 @@ impl Goal {
     #[must_use]
     pub fn is_held(&self, action: usize) -> bool {
         let action = &self.actions[action];
-        self.must_ask(action) && (self.permit(action) == Permit::Held || self.is_asked(action))
+        let is_in = !action.is_at(Place::Demoted);
+        is_in
+            && self.must_ask(action)
+            && (self.permit(action) == Permit::Held || self.is_asked(action))
     }
 
     /// Whether the guard is being asked about it at this moment.
@@ -271,7 +275,7 @@ impl Goal {
                 self.actions[action].part.applied = None;
                 self.actions[action].tries += 1;
                 self.actions[action].part.tried = None;
-                Running::Command(Some(action), place)
+                Running::Command(Some(action), place, self.is_out())
             }
         });
     }
@@ -279,13 +283,19 @@ impl Goal {
     /// The running command has ended, and has worked or not.
     pub fn end(&mut self, worked: bool, now: Moment) {
         let is_meant = |running: &mut Running| matches!(running, Running::Command(..));
-        let Some(Running::Command(action, place)) = self.running.take_if(is_meant) else {
+        let Some(Running::Command(action, place, is_ordered)) = self.running.take_if(is_meant)
+        else {
             return;
         };
         let Some(action) = action.and_then(|action| self.actions.get_mut(action)) else {
             return;
         };
-        action.part.applied = worked.then_some(Applied { place, at: now });
+        let by_order = is_ordered && place == Place::Demoted;
+        action.part.applied = worked.then_some(Applied {
+            place,
+            at: now,
+            by_order,
+        });
         // What failed on the way to a place that is no longer wanted holds nothing up.
         action.failed = !worked && action.wanted == Some(place);
     }
@@ -301,12 +311,18 @@ impl Goal {
                 action.part.applied = applied;
             }
         }
-        let scope = scope.map(|scope| &mut self.scopes[scope]);
-        if let Some(scope) = scope.filter(|scope| scope.wanted == Some(Place::Demoted)) {
-            scope.permit = match answer {
-                Answer::Go => Permit::Granted,
-                Answer::Hold => Permit::Held,
-            };
+        let Some(scope) = scope.filter(|s| self.scopes[*s].wanted == Some(Place::Demoted)) else {
+            return;
+        };
+        self.scopes[scope].permit = match answer {
+            Answer::Go => Permit::Granted,
+            Answer::Hold => Permit::Held,
+        };
+        if answer == Answer::Go {
+            let own = self.actions.iter_mut().filter(|a| a.part.scope == scope);
+            for applied in own.filter_map(|action| action.part.applied.as_mut()) {
+                applied.by_order = false;
+            }
         }
     }
 
@@ -355,7 +371,9 @@ impl Goal {
         }
         let new = |place| actions.iter().position(|from| *from == Some(place));
         self.running = old.running.map(|running| match running {
-            Running::Command(action, place) => Running::Command(action.and_then(new), place),
+            Running::Command(action, place, by_order) => {
+                Running::Command(action.and_then(new), place, by_order)
+            }
             Running::Guard(scope, before) => {
                 let before = |from: &Option<usize>| from.and_then(|from| before[from]);
                 let is_it = |from: &Option<usize>| from.is_some() && *from == scope;
@@ -388,7 +406,12 @@ mod tests {
     }
 
     fn worked(place: Place) -> Applied {
-        Applied { place, at: start() }
+        let (at, by_order) = (start(), false);
+        Applied {
+            place,
+            at,
+            by_order,
+        }
     }
 
     /// Actions in one scope, with their ranks in `[demotions]`.
@@ -644,6 +667,26 @@ mod tests {
             "? -0 -1",
             "nor is a permit kept for the next time"
         );
+    }
+
+    /// The guard counts those that are out: it has to hear of one that an order has taken out, and that stays there.
+    #[test]
+    fn what_an_order_has_taken_out_is_asked_about_when_the_order_has_ended() {
+        let mut goal = one(Some(Promoted), GUARDED);
+        goal.obey(Order::Drain);
+        assert_eq!(run(&mut goal, &[]), "-0");
+        goal.want(0, Demoted);
+        goal.obey(Order::None);
+        assert_eq!(run_with(&mut goal, start(), &[], Answer::Hold), "?");
+        assert_eq!(places(&goal), [Some(Demoted)], "it is out all the same");
+        assert!(!goal.is_held(0) && goal.is_reached());
+        goal.begin_round();
+        assert_eq!(run_with(&mut goal, start(), &[], Answer::Go), "?");
+        goal.begin_round();
+        assert_eq!(run(&mut goal, &[]), "", "once it has said go");
+        goal.obey(Order::Hold);
+        goal.obey(Order::None);
+        assert_eq!(run(&mut goal, &[]), "");
     }
 
     /// It may have taken a lock, which a promotion gives back.

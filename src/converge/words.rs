@@ -90,6 +90,10 @@ pub struct Applied {
     pub place: Place,
     /// When it ended.
     pub at: Moment,
+    /// It is out by an order that asked no guard: should the checks want it out when the order has ended, the guard has
+    /// not been asked yet.
+    #[serde(default)]
+    pub by_order: bool,
 }
 
 /// An action, as a goal sees it.

@@ -82,7 +82,6 @@ impl Ledger {
 
     fn inherit(&mut self, left: State, is_once: bool) {
         self.state.running = left.running;
-        self.state.maintenance = left.maintenance;
         if !is_once {
             return;
         }

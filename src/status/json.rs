@@ -29,7 +29,7 @@
 //! | `maintenance_damage` | text, `null` | what is wrong with the maintenance file, which then changes nothing |
 //! | `guard` | object, `null` | what `demotion_guard` has said last |
 //! | `guard.status` | text | how it ended: `exit status 1` |
-//! | `guard.answer` | `go`, `hold`, `broken` | what that means; a broken one holds nothing back |
+//! | `guard.answer` | `go`, `hold`, `broken`, `interrupted` | what that means; a broken one holds nothing back, and a drain does not wait for one that is being asked |
 //! | `guard.at` | time | when it ended |
 //! | `guard.output` | text | the end of what it wrote |
 //! | `checks` | list of objects | in the order of the configuration |

@@ -169,6 +169,8 @@ fn answer(guard: &Ran) -> &'static str {
         "go"
     } else if guard.status == Ending::Exited(1).to_string() {
         "hold"
+    } else if guard.status == Ending::Interrupted.to_string() {
+        "interrupted"
     } else {
         "broken"
     }
@@ -300,7 +302,12 @@ mod samples {
 
     pub fn applied(place: Place, ago: u64) -> Applied {
         let at = second(NOW - ago);
-        Applied { place, at }
+        let by_order = false;
+        Applied {
+            place,
+            at,
+            by_order,
+        }
     }
 
     pub fn status(state: State) -> Status {
@@ -546,7 +553,7 @@ mod tests {
         for (status, expected) in [
             ("exit status 0", "go"),
             ("exit status 1", "hold"),
-            ("interrupted, killed with its children", "broken"),
+            ("interrupted, killed with its children", "interrupted"),
             ("exit status 2", "broken"),
             ("timed out after 5s, killed with its children", "broken"),
             ("", "broken"),

@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 tests![
     a_round_that_was_stopped_is_thrown_away,
     wherever_it_is_stopped,
+    in_the_middle_of_a_check_s_command,
     one_that_has_died_meanwhile_is_found_by_the_new_round,
     counts_are_kept_and_not_raised,
     between_two_rounds,
@@ -112,6 +113,26 @@ fn wherever_it_is_stopped() {
         dir.wait_for_words(&["+node"]);
     }
     running.stop().expect(0);
+    assert!(!dir.log().says("Unhealthy"));
+}
+
+/// A command that is to be killed by its deadline has nobody to do it. The new round's check finds it still there.
+fn in_the_middle_of_a_check_s_command() {
+    let config = Config::new().general("interval", "0.3").action("node");
+    let config = config.exec("check", "echo x >> asked; sleep 0.2", "node");
+    let config = config.key("timeout", "0.5");
+    let dir = Workdir::with(&config);
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_words(&["+node"]);
+    for times in 1..=6 {
+        let asked = dir.read("asked");
+        wait_for("a command", || dir.read("asked") != asked);
+        stop_for(&heartbeat, LONG / 2);
+        wait_for("the stall", || dir.log().count(STALLED) >= times);
+        dir.wait_for_rounds(1);
+    }
+    heartbeat.stop().expect(0);
+    assert_eq!(dir.words(), ["+node"]);
     assert!(!dir.log().says("Unhealthy"));
 }
 
