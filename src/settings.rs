@@ -142,11 +142,21 @@ impl Settings {
         key: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let value = self.values.get(key)?;
-        match parse(&value.text) {
+        let shown = quote(&self.values.get(key)?.text);
+        self.secret(key, |text| {
+            parse(text).map_err(|wrong| format!("{shown} {wrong}"))
+        })
+    }
+
+    /// The same of a value that may hold a secret: it is not shown.
+    pub fn secret<T>(
+        &mut self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match parse(&self.values.get(key)?.text) {
             Ok(ready) => Some(ready),
             Err(text) => {
-                let text = format!("{} {text}", quote(&value.text));
                 self.note(key, text);
                 None
             }

@@ -22,7 +22,7 @@ use crate::process::detach::{self, Side, Starter};
 use crate::process::lock::{Held, Lock};
 use crate::process::notify::Manager;
 use crate::process::{self, identity::Identity, init};
-use crate::report::{self, logger::Logger};
+use crate::report::{self, logger::Logger, logger::claim_terminal};
 use crate::runner::Runner;
 use crate::state::StateFile;
 use crate::timing;
@@ -30,8 +30,8 @@ use crate::timing;
 /// Does what the arguments ask for.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
-    let is_round_for_ever = !args.once && !args.test_config && args.ask.is_none();
-    if is_round_for_ever && init::is_first() {
+    let runs_commands = !args.test_config && args.ask.is_none();
+    if runs_commands && init::is_first() {
         return as_first_process();
     }
     if let Some(ask) = &args.ask {
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Exit {
     }
     // Not earlier: the configuration may be an inherited descriptor, as in `-c <(…)`.
     process::clean_up_inheritance();
-    let mode = args.mode(config.general.daemonize);
+    let mode = mode(args, &config);
     if mode == Mode::Daemon && config.general.logfile == LogTarget::Stderr {
         tell("heartbeat: logfile = stderr does not go with --daemonize: a daemon has no stderr");
         return Exit::Usage;
@@ -60,6 +60,16 @@ pub fn run(args: &Args) -> Exit {
         }
         Exit::Failed
     })
+}
+
+fn mode(args: &Args, config: &Config) -> Mode {
+    match args.mode(config.general.daemonize) {
+        Mode::Daemon if init::is_below() => {
+            tell("heartbeat: not detached, as process 1 would end, and everything with it");
+            Mode::Foreground
+        }
+        mode => mode,
+    }
 }
 
 /// heartbeat itself is a child then.
@@ -97,6 +107,9 @@ fn test(args: &Args, config: &Config) -> Exit {
 }
 
 fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
+    if mode != Mode::Daemon {
+        claim_terminal();
+    }
     let identity = Identity::wanted(&config.general)?;
     if let Some(identity) = &identity {
         identity.assume()?;

@@ -35,6 +35,9 @@ pub struct Stream {
     set: [Option<Duration>; 2],
 }
 
+/// Addresses that are raced; each takes a socket.
+const MOST_RACED: usize = 16;
+
 /// Looks the route's target up and connects to the first of its addresses that answers.
 ///
 /// # Errors
@@ -44,7 +47,9 @@ pub fn connect(route: &Route, deadline: Deadline) -> Result<Stream, Failure> {
     if let [only] = addresses[..] {
         return alone(only, route.source, deadline);
     }
-    let socket = race(&resolve::in_turns(&addresses), route.source, deadline)?;
+    let mut addresses = resolve::in_turns(&addresses);
+    addresses.truncate(MOST_RACED);
+    let socket = race(&addresses, route.source, deadline)?;
     Ok(Stream::new(socket, deadline))
 }
 

@@ -28,6 +28,7 @@ use std::time::Duration;
 use crate::health::Thresholds;
 use crate::settings::{self, Settings};
 
+use resolve::MOST_ADDRESSES;
 use route::{ROUTE_KEYS, Route};
 use tls::TLS_KEYS;
 
@@ -198,7 +199,13 @@ impl Check {
     /// One address after the other; the first that fails is named.
     fn probe_all(&self, deadline: Deadline) -> Result<Note, Failure> {
         let mut note = None;
-        for address in self.route.addresses(deadline)? {
+        let addresses = self.route.addresses(deadline)?;
+        if addresses.len() >= MOST_ADDRESSES {
+            let text =
+                format!("the name has {MOST_ADDRESSES} addresses or more, too many to ask all");
+            return Err(Failure::new(Phase::Resolve, &text));
+        }
+        for address in addresses {
             let result = self.probe.probe(&self.route.by(address), deadline);
             note = result.map_err(|failure| {
                 let reason = format!("{} ({})", failure.reason, address.ip());

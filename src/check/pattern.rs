@@ -65,12 +65,6 @@ impl Pattern {
         Ok(Self { text, dfa })
     }
 
-    /// Whether it is found anywhere in the bytes.
-    #[must_use]
-    pub fn is_in(&self, bytes: &[u8]) -> bool {
-        self.end_in(bytes, 0).is_some()
-    }
-
     /// Where the first match at or behind `from` ends. What stands before `from` tells whether a line begins there.
     #[must_use]
     pub fn end_in(&self, bytes: &[u8], from: usize) -> Option<usize> {
@@ -142,6 +136,22 @@ impl Search<'_> {
         None
     }
 
+    /// Whether it is found by now, whatever comes next: `\b` and `$` have to wait for what stands behind them. A byte counts
+    /// as one of a word, of a line end, or neither.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        let Some(state) = self.state else {
+            return false;
+        };
+        // A copy: a full cache is cleared, and the state would be lost with it.
+        let mut cache = self.cache.clone();
+        let kinds = [b'a', b' ', b'\r', b'\n', 0xff];
+        let mut behind = |byte| self.dfa.next_state(&mut cache, state, byte);
+        kinds
+            .into_iter()
+            .all(|byte| behind(byte).is_ok_and(|state| state.is_match()))
+    }
+
     /// Whether it is found now that nothing more comes.
     #[must_use]
     pub fn is_at_end(&mut self) -> bool {
@@ -185,12 +195,14 @@ mod tests {
     #[test]
     fn patterns() {
         let pattern = Pattern::parse("^PONG\\b|ok$").expect("a pattern");
-        assert!(pattern.is_in(b"PONG\xff") && pattern.is_in(b"all ok") && !pattern.is_in(b"PONGO"));
+        let is_in = |text: &[u8]| pattern.end_in(text, 0).is_some();
+        assert!(is_in(b"PONG\xff") && is_in(b"all ok") && !is_in(b"PONGO"));
         assert_eq!(pattern.to_string(), "/^PONG\\b|ok$/");
         assert!(
             Pattern::parse("gr\u{fc}n")
                 .expect("UTF-8")
-                .is_in("grün".as_bytes())
+                .end_in("grün".as_bytes(), 0)
+                .is_some()
         );
     }
 
@@ -238,6 +250,25 @@ mod tests {
             ("^$", &[], Some(0)),
         ] {
             assert_eq!(found_in(pattern, pieces), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_depends_on_the_next_byte_is_not_certain() {
+        for (pattern, piece, expected) in [
+            ("PONG", "+PONG", true),
+            ("^.PO", "+PO", true),
+            ("PONG", "+PON", false),
+            ("PONG$", "+PONG", false),
+            ("PONG\\b", "+PONG", false),
+            ("PONG\\B", "+PONG", false),
+            ("PONG(?-m:$)", "+PONG", false),
+        ] {
+            let pattern = Pattern::of_lines(pattern).expect("a pattern");
+            let mut search = pattern.search();
+            let deadline = Deadline::after(Duration::from_secs(10));
+            assert_eq!(search.feed(piece.as_bytes(), deadline), Ok(None));
+            assert_eq!(search.is_certain(), expected, "{pattern}");
         }
     }
 

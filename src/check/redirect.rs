@@ -36,6 +36,11 @@ fn resolve(from: &Uri, location: &str) -> Option<Uri> {
 
 const BLANKS_AND_BRACKETS: &AsciiSet = &TO_ENCODE.add(b' ').add(b'[').add(b']');
 
+/// A text as it stands in the address that a redirect with it in its path leads to.
+pub fn in_url(text: &str) -> String {
+    encode(&format!("/{text}"))[1..].to_owned()
+}
+
 /// Servers send what a URL may not hold, and everybody encodes it for them: blanks, brackets behind the host, and a `%`
 /// that begins no octet.
 fn encode(reference: &str) -> String {

@@ -15,8 +15,8 @@ use crate::file::reason;
 /// Longest name: RFC 1035, 3.1, less what the length octets take.
 const LONGEST_NAME: usize = 253;
 
-/// Addresses of a name that are tried; each takes a socket.
-const MOST_ADDRESSES: usize = 16;
+/// Addresses of a name that are known of.
+pub const MOST_ADDRESSES: usize = 256;
 
 /// A name, or an address that needs no look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -173,8 +173,7 @@ impl Dialogue {
             let news = &self.received[searched..];
             let found = match search.feed(news, self.deadline) {
                 Ok(Some(at)) => Some(searched + at),
-                // More may come, but what is there will do.
-                Ok(None) if search.is_at_end() => Some(self.received.len()),
+                Ok(None) if search.is_certain() => Some(self.received.len()),
                 Ok(None) => None,
                 Err(TooLate) => return Err(self.missed(pattern, &self.deadline.within(), "")),
             };
@@ -187,6 +186,11 @@ impl Dialogue {
                 return Err(self.missed(pattern, "in 64 KiB", ""));
             }
             match self.receive() {
+                // What was waited for is the end.
+                Ok(0) if search.is_at_end() => {
+                    self.before = self.received.drain(..).next_back().or(self.before);
+                    return Ok(());
+                }
                 Ok(0) => return Err(self.missed(pattern, "before the connection was closed", "")),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {

@@ -169,7 +169,7 @@ impl Home {
             return Ok(self.route.clone());
         }
         let host = uri.host().ok_or_else(|| wrong("no host"))?;
-        let port = port(uri).ok_or_else(|| wrong("neither http nor https"))?;
+        let port = port(uri).ok_or_else(|| wrong("neither http nor https, or no port"))?;
         let host = Host::parse(host).map_err(|text| wrong(&text))?;
         Ok(self.route.elsewhere(Target { host, port }))
     }
@@ -182,7 +182,13 @@ fn port(uri: &Uri) -> Option<u16> {
         Some("http") => 80,
         _ => return None,
     };
-    Some(uri.port_u16().unwrap_or(usual))
+    // One that is out of range is no port at all to `Uri`.
+    let authority = uri.authority()?.as_str();
+    let named = authority.strip_prefix(uri.host()?).unwrap_or_default();
+    match named.strip_prefix(':') {
+        Some("") | None => Some(usual),
+        Some(digits) => digits.parse().ok(),
+    }
 }
 
 /// ureq asks for addresses before it connects; ours are found while connecting.

@@ -55,14 +55,19 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
 
 /// A file whose commands root will run must not be open to others, as cron and logrotate demand.
 fn trusted(meta: &Metadata) -> Result<(), String> {
-    let mode = meta.mode();
-    if !nix::unistd::geteuid().is_root() || !meta.is_file() || mode & 0o022 == 0 {
+    if !nix::unistd::geteuid().is_root() || !meta.is_file() {
         return Ok(());
     }
-    let mode = mode & 0o7777;
-    Err(format!(
-        "mode {mode:04o} lets group or others write it, and its commands would be run by root (chmod go-w)"
-    ))
+    let consequence = "and its commands would be run by root";
+    match (meta.mode() & 0o7777, meta.uid()) {
+        (mode, _) if mode & 0o022 != 0 => Err(format!(
+            "mode {mode:04o} lets group or others write it, {consequence} (chmod go-w)"
+        )),
+        (_, 0) => Ok(()),
+        (_, owner) => Err(format!(
+            "belongs to user {owner}, who may write it, {consequence} (chown root)"
+        )),
+    }
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, (usize, String)> {

@@ -44,6 +44,9 @@ impl Daemon {
                 self.parts.runner.interrupt_guard();
             }
         }
+        if has_changed {
+            self.tell_manager();
+        }
         if has_changed || is_read {
             let damage = self.parts.watch.damage();
             self.parts
@@ -71,7 +74,7 @@ impl Daemon {
         report::refused(problems);
         self.newer = None;
         self.parts.ledger.enter_refusal(problems);
-        self.parts.manager.ready();
+        self.parts.manager.reloaded();
         self.save();
     }
 
@@ -146,7 +149,8 @@ impl Daemon {
         parts.config = config;
         // Of a round that the swap has cut short there is nothing to tell.
         self.round_told = true;
-        parts.manager.ready();
+        parts.manager.reloaded();
+        self.tell_manager();
         self.save();
     }
 }

@@ -91,7 +91,11 @@ impl Daemon {
         for transition in &transitions {
             self.tell_transition(transition);
         }
-        if self.tell_end_of_round() || !transitions.is_empty() {
+        let has_turned = !transitions.is_empty();
+        if has_turned {
+            self.tell_manager();
+        }
+        if self.tell_end_of_round() || has_turned {
             self.save();
         }
     }
@@ -131,10 +135,17 @@ impl Daemon {
         let failed = judge.down(SYSTEM).count();
         let took = Moment::now().since(self.round_begun);
         report::round_complete(self.round, self.parts.config.checks.len(), failed, took);
-        let summary = self.summary();
-        self.parts.manager.status(summary);
+        self.tell_manager();
         self.parts.manager.ready_once();
         true
+    }
+
+    /// Tells the service manager how things are now.
+    pub(super) fn tell_manager(&mut self) {
+        if self.parts.manager.is_there() {
+            let summary = self.summary();
+            self.parts.manager.status(summary);
+        }
     }
 
     /// `unhealthy, down: web, db`

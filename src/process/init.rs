@@ -4,13 +4,14 @@
 //! any child would take the ends of our own commands from those that wait for them. So process 1 does nothing else, and
 //! heartbeat is its child.
 
+use std::fs;
 use std::process::Command;
 
 use anyhow::Context;
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getppid};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -20,12 +21,22 @@ pub fn is_first() -> bool {
     std::process::id() == 1
 }
 
+/// Whether this process is the child that [`run`] has made. It has to stay in the foreground: when it ends, so does process
+/// 1, and everything with it.
+#[must_use]
+pub fn is_below() -> bool {
+    let program = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    getppid().as_raw() == 1 && program("1").is_some() && program("1") == program("self")
+}
+
 /// Runs heartbeat with the same arguments as a child, hands signals on to it, and waits for whatever ends, until it has
 /// ended itself. Gives its exit status; as a shell does, 128 and the signal's number for one that was killed.
 ///
 /// # Errors
 /// The child cannot be started.
 pub fn run() -> anyhow::Result<u8> {
+    // Whoever blocked them would keep us from waiting, and from being stopped. Can only fail for a set that is not one.
+    let _ = SigSet::empty().thread_set_mask();
     let mut signals = Signals::new([SIGCHLD, SIGHUP, SIGINT, SIGTERM]).context("signals")?;
     let own = std::env::current_exe().context("heartbeat's own file")?;
     let child = Command::new(own)

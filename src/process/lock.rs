@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
+use log::warn;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
@@ -84,10 +85,12 @@ impl Lock {
             self.file.set_len(text.len() as u64)
         };
         match write() {
-            Err(error) if error.kind() != io::ErrorKind::StorageFull => {
-                Err(failed(&self.path, &error))
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                warn!("{}; it holds no number.", failed(&self.path, &error));
+                Ok(())
             }
-            _ => Ok(()),
+            Err(error) => Err(failed(&self.path, &error)),
+            Ok(()) => Ok(()),
         }
     }
 

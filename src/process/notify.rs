@@ -22,6 +22,15 @@ pub struct Manager {
     fed: Option<Moment>,
     is_ready: bool,
     status: String,
+    /// What did not fit into the manager's queue, and is said again.
+    owed: Owed,
+}
+
+/// The last one said of each kind is the one that counts.
+#[derive(Debug, Default)]
+struct Owed {
+    ready: bool,
+    status: bool,
 }
 
 impl Manager {
@@ -42,28 +51,39 @@ impl Manager {
         }
     }
 
-    fn tell(&self, text: &str) {
-        if let Some((socket, address)) = &self.socket {
-            // Whoever does not listen misses it.
-            let _ = socket.send_to_addr(text.as_bytes(), address);
-        }
+    /// Gives whether it has been taken. Nobody waits for whoever does not listen.
+    fn tell(&self, text: &str) -> bool {
+        let sent = |(socket, address): &(UnixDatagram, SocketAddr)| {
+            socket.send_to_addr(text.as_bytes(), address).is_ok()
+        };
+        self.socket.as_ref().is_none_or(sent)
     }
 
-    /// The work goes on as configured: after the first round, and after a reload.
-    pub fn ready(&mut self) {
+    /// The work goes on as configured.
+    fn ready(&mut self) {
         self.is_ready = true;
-        self.tell("READY=1");
+        self.owed.ready = !self.tell("READY=1");
     }
 
-    /// The same, if nothing has been said yet.
+    /// The first round is over.
     pub fn ready_once(&mut self) {
         if !self.is_ready {
             self.ready();
         }
     }
 
-    /// The configuration is being read again; [`Manager::ready`] ends it.
+    /// A reload is over, well or not. Before the end of the first round there is nothing to be ready with.
+    pub fn reloaded(&mut self) {
+        if self.is_ready {
+            self.ready();
+        }
+    }
+
+    /// The configuration is being read again; [`Manager::reloaded`] ends it.
     pub fn reloading(&self) {
+        if !self.is_ready {
+            return;
+        }
         // systemd compares it with the time at which it has sent the signal.
         let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", now.as_micros()));
@@ -77,13 +97,29 @@ impl Manager {
     /// How things are, in a line. What has been said is not repeated.
     pub fn status(&mut self, text: String) {
         if self.socket.is_some() && text != self.status {
-            self.tell(&format!("STATUS={text}"));
             self.status = text;
+            self.tell_status();
         }
+    }
+
+    fn tell_status(&mut self) {
+        self.owed.status = !self.tell(&format!("STATUS={}", self.status));
+    }
+
+    /// Whether somebody is listening.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.socket.is_some()
     }
 
     /// The loop has come round. Said often enough for the manager to believe it.
     pub fn feed(&mut self, now: Moment) {
+        if self.owed.ready {
+            self.ready();
+        }
+        if self.owed.status {
+            self.tell_status();
+        }
         let Some(watchdog) = self.watchdog else {
             return;
         };

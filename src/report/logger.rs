@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chrono::Local;
 use log::{LevelFilter, Record};
+use nix::libc::{O_NOCTTY, O_NONBLOCK};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::logfile::LogFile;
@@ -158,6 +159,30 @@ fn lost_lines(lost: u64) -> String {
     formatted(LogLevel::Error, &text)
 }
 
+/// The terminal on stderr, opened once more: what is written there never waits. One that says it is ready may take less
+/// than a line, and who waits for the rest waits as long as nobody reads. (On stderr itself that would be set for
+/// everybody who has the terminal open.)
+static TERMINAL: OnceLock<File> = OnceLock::new();
+
+/// Opens the terminal, if stderr is one; to be called while we still may, before a change of user.
+pub fn claim_terminal() {
+    let mut options = File::options();
+    options.write(true).custom_flags(O_NONBLOCK | O_NOCTTY);
+    if io::stderr().is_terminal()
+        && let Ok(terminal) = options.open("/proc/self/fd/2")
+    {
+        // Another one would be the same.
+        let _ = TERMINAL.set(terminal);
+    }
+}
+
+fn push(piece: &[u8]) -> io::Result<()> {
+    match TERMINAL.get() {
+        Some(mut terminal) => terminal.write_all(piece),
+        None => io::stderr().write_all(piece),
+    }
+}
+
 /// Writes a line if that can be done at once: a terminal that has been stopped, or a pipe that nobody reads, must not
 /// hold up the loop. fern's own output to stderr would wait, and panic when it cannot write at all.
 fn to_stderr(line: &str, lost: &mut u64) {
@@ -171,7 +196,7 @@ fn to_stderr(line: &str, lost: &mut u64) {
         let stderr = io::stderr();
         let mut news = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
         let is_ready = poll(&mut news, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
-        if !is_ready || io::stderr().write_all(piece).is_err() {
+        if !is_ready || push(piece).is_err() {
             *lost += 1;
             return;
         }

@@ -9,6 +9,7 @@ use ureq::http::{HeaderMap, HeaderValue};
 
 use super::secret::{self, Secrets};
 use crate::check::Need;
+use crate::check::redirect::in_url;
 use crate::settings::Settings;
 
 /// Reads `username` and `password_file`, and puts what they say among the headers.
@@ -22,7 +23,7 @@ pub fn read(settings: &mut Settings, headers: &mut HeaderMap, secrets: &mut Secr
     if !has_name {
         return;
     }
-    let name = settings.optional("username", username);
+    let name = settings.secret("username", username);
     let Some((name, password)) = name.zip(secret::read(settings, "password_file")) else {
         return;
     };
@@ -31,6 +32,8 @@ pub fn read(settings: &mut Settings, headers: &mut HeaderMap, secrets: &mut Secr
         value.set_sensitive(true);
         secrets.add(token.as_bytes());
         secrets.add(&password);
+        // As it is shown in the address that a redirect leads to.
+        secrets.add(in_url(&String::from_utf8_lossy(&password)).as_bytes());
         headers.insert(AUTHORIZATION, value);
     }
 }

@@ -5,13 +5,13 @@ use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, HeaderName, Response, StatusCode};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use ureq::{Body, BodyReader};
 
 use super::looks::{Look, excerpt};
 use super::request::{Request, header_line, lines};
 use super::secret::Secrets;
-use crate::check::pattern::Pattern;
+use crate::check::pattern::{Pattern, TooLate};
 use crate::check::{Deadline, Failure, Phase, TIMEOUT, wire};
 use crate::settings::{self, Settings, quote, short};
 
@@ -65,7 +65,7 @@ impl Expected {
         secrets: &Secrets,
     ) -> Result<(), Failure> {
         self.judge_status(answer.status())?;
-        self.judge_headers(answer.headers(), secrets)?;
+        self.judge_headers(answer.headers(), deadline, secrets)?;
         self.judge_body(answer.body_mut().as_reader(), deadline, secrets)?;
         self.judge_time(deadline)
     }
@@ -85,19 +85,27 @@ impl Expected {
         Err(Failure::new(Phase::Status, &text))
     }
 
-    fn judge_headers(&self, answer: &HeaderMap, secrets: &Secrets) -> Result<(), Failure> {
+    fn judge_headers(
+        &self,
+        answer: &HeaderMap,
+        deadline: Deadline,
+        secrets: &Secrets,
+    ) -> Result<(), Failure> {
         for (name, key, pattern) in &self.headers {
-            let mut values = answer.get_all(key).iter();
-            if values.any(|value| pattern.is_in(value.as_bytes())) {
+            let shown = short(&pattern.to_string());
+            let late = |TooLate| {
+                let text = format!("{name}: {shown} not looked for {}", deadline.within());
+                Failure::new(Phase::Header, &text)
+            };
+            if is_in_any(pattern, answer.get_all(key).iter(), deadline).map_err(late)? {
                 continue;
             }
-            let pattern = short(&pattern.to_string());
             let text = match answer.get(key) {
                 Some(value) => {
                     let came = excerpt(value.as_bytes(), secrets);
-                    format!("{name}: {pattern} not found in {came}")
+                    format!("{name}: {shown} not found in {came}")
                 }
-                None => format!("{name}: missing, {pattern} was expected"),
+                None => format!("{name}: missing, {shown} was expected"),
             };
             return Err(Failure::new(Phase::Header, &text));
         }
@@ -240,4 +248,21 @@ fn read_max_time(settings: &mut Settings) -> Option<Duration> {
         settings.warn("max_time", text);
     }
     Some(most)
+}
+/// Whether one of a header's values holds the pattern. None is looked at after the deadline.
+fn is_in_any<'a>(
+    pattern: &Pattern,
+    values: impl Iterator<Item = &'a HeaderValue>,
+    deadline: Deadline,
+) -> Result<bool, TooLate> {
+    for value in values {
+        if deadline.left().is_zero() {
+            return Err(TooLate);
+        }
+        let mut search = pattern.search();
+        if search.feed(value.as_bytes(), deadline)?.is_some() || search.is_at_end() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

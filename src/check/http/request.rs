@@ -82,7 +82,7 @@ impl Request {
         if method == Method::HEAD && !body.is_empty() {
             settings.note("body", "a HEAD request has none");
         }
-        let mut headers = settings.optional("header", headers).unwrap_or_default();
+        let mut headers = settings.secret("header", headers).unwrap_or_default();
         let mut secrets = Secrets::default();
         for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
             if let Some(value) = headers.get_mut(name) {
@@ -218,12 +218,10 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
 pub fn header_line(line: &str) -> Result<(HeaderName, &str), String> {
     let (name, value) = line
         .split_once(':')
-        .ok_or_else(|| format!("has a line {} that is not Name: value", quote(line)))?;
+        .ok_or_else(|| "has a line that is not Name: value".to_owned())?;
     let wrong = |_| {
-        format!(
-            "has a line that begins with {}, which is not the name of a header (letters, digits and hyphens)",
-            quote(name)
-        )
+        let what = "which is not the name of a header (letters, digits and hyphens)";
+        format!("has a line that begins with {}, {what}", quote(name))
     };
     let key = HeaderName::from_bytes(name.as_bytes()).map_err(wrong)?;
     Ok((key, value.trim()))

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, Error as TlsError, ProtocolVersion, StreamOwned};
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, Error as TlsError, ProtocolVersion,
+    StreamOwned,
+};
 
 use super::client::{Asked, Place, asked, forget_asked};
 use super::reason::tls_reason;
@@ -117,7 +120,11 @@ fn has_accepted(tls: &mut TlsStream) -> io::Result<bool> {
     if tls.conn.read_tls(&mut tls.sock)? == 0 {
         return Ok(true);
     }
-    let state = tls.conn.process_new_packets().map_err(io::Error::other)?;
+    let state = match tls.conn.process_new_packets() {
+        // OpenSSL's complaint that the stream has ended without a goodbye: it was waiting for data, and content with us.
+        Err(TlsError::AlertReceived(AlertDescription::DecodeError)) => return Ok(true),
+        state => state.map_err(io::Error::other)?,
+    };
     let has_spoken = state.plaintext_bytes_to_read() > 0 || state.peer_has_closed();
     Ok(has_spoken || tls.conn.tls13_tickets_received() > 0)
 }

@@ -11,6 +11,7 @@ use crate::support::workdir::Workdir;
 
 tests![
     dialogues_that_go_as_they_should,
+    a_packet_is_no_line,
     #[alone]
     dialogues_that_do_not,
     every_pattern_has_a_search_of_its_own,
@@ -116,6 +117,11 @@ fn dialogues_that_go_as_they_should() {
                 conn.hear(b"bye")
             },
         ),
+        row(
+            ("whole-at-the-end", "", ""),
+            (&[], &["^hello$"]),
+            |mut conn| conn.send("hello"),
+        ),
         row(("just-in-64-KiB", "", ""), (&[], &["end"]), |mut conn| {
             conn.send("x".repeat(64 * 1024 - 3))?;
             conn.send("end")?;
@@ -126,6 +132,22 @@ fn dialogues_that_go_as_they_should() {
     let run = dir.heartbeat().once();
     let names: Vec<&str> = rows.iter().map(|row| row.expected.0).collect();
     assert_up(&dir, run, &names);
+}
+
+/// Two packets say what one would.
+fn a_packet_is_no_line() {
+    let reason = r#"within 1s, got "+ponger not master\r\n""#;
+    let rows = [row(
+        ("redis", "expect", reason),
+        (&[], &[r"^\+PONG$"]),
+        |mut conn| {
+            conn.send("+PONG")?;
+            conn.drip("ER not master\r\n", Duration::from_millis(20))?;
+            conn.hold()
+        },
+    )];
+    let dir = Workdir::with(&config(&rows));
+    assert_down(&dir, dir.heartbeat().once(), &[rows[0].expected]);
 }
 
 fn dialogues_that_do_not() {

@@ -1,6 +1,6 @@
 //! What a redirect makes of a request (RFC 9110, 15.4), and what of it another origin is not told.
 
-use super::assert_up;
+use super::{assert_down, assert_up};
 use crate::support::authority::Authority;
 use crate::support::config::Config;
 use crate::support::peer::{OK, Peer};
@@ -8,6 +8,7 @@ use crate::support::tls::TlsServer;
 use crate::support::workdir::Workdir;
 
 tests![
+    a_port_that_is_none_is_not_the_usual_one,
     method_and_body_after_a_redirect,
     a_redirect_within_the_origin_keeps_everything,
     another_origin_is_told_no_secret,
@@ -29,6 +30,17 @@ fn sending(code: u16, location: String) -> Peer {
             "HTTP/1.1 200 OK\r\nX-Asked: {method} [{body}]\r\nContent-Length: 0\r\n\r\n"
         ))
     })
+}
+
+/// It would be a question to somebody else.
+fn a_port_that_is_none_is_not_the_usual_one() {
+    for port in ["65536", "99999"] {
+        let peer = sending(302, format!("http://127.0.0.9:{port}/"));
+        let config = Config::new().action("node");
+        let dir = Workdir::with(&config.check("web", "http", peer.addr(), "node"));
+        let run = dir.heartbeat().once();
+        assert_down(&dir, run, &[("web", "status", "no port")]);
+    }
 }
 
 fn method_and_body_after_a_redirect() {

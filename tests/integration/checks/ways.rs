@@ -7,6 +7,7 @@ use crate::support::config::Config;
 use crate::support::heartbeat::Heartbeat;
 use crate::support::names::Names;
 use crate::support::peer::{OK, Peer};
+use crate::support::port::Port;
 use crate::support::workdir::Workdir;
 
 tests![
@@ -19,6 +20,8 @@ tests![
     every_address_must_pass,
     #[root]
     a_dead_one_is_named,
+    #[root]
+    the_last_of_twenty_is_asked_too,
 ];
 
 fn ip(text: &str) -> IpAddr {
@@ -132,4 +135,16 @@ fn a_dead_one_is_named() {
     let check = dir.log().check("web");
     assert_eq!(check.phase, "connect");
     assert!(check.reason.contains("(127.0.0.9)"), "{check:#?}");
+}
+
+fn the_last_of_twenty_is_asked_too() {
+    let peer = Peer::serve_on(Port::reserve(ip("0.0.0.0")), None, |mut conn| {
+        conn.request()?;
+        conn.send(OK)
+    });
+    let all: Vec<IpAddr> = (1..20).map(|last| ip(&format!("127.0.1.{last}"))).collect();
+    let names = Names::new().host("many.test", &[&all[..], &[ip("::1")]].concat());
+    let (dir, code) = asked_of_all(&names, &peer.at("many.test"));
+    assert_eq!(code, Some(1), "{:#?}", dir.log().lines);
+    assert!(dir.log().check("web").reason.contains("(::1)"));
 }

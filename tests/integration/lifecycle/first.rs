@@ -20,6 +20,10 @@ tests![
     it_stops_on_a_signal_and_says_how_it_ended,
     #[root]
     a_wrong_configuration_ends_it,
+    #[root]
+    it_does_not_detach,
+    #[root]
+    blocked_signals_do_not_hold_it,
 ];
 
 fn first(dir: &Workdir) -> Heartbeat<'_> {
@@ -104,4 +108,31 @@ fn a_wrong_configuration_ends_it() {
     dir.write("heartbeat.conf", "nonsense");
     let run = first(&dir).run().expect(2);
     assert!(run.stderr.contains("heartbeat.conf:1: "), "{}", run.stderr);
+}
+
+/// With process 1 everything would end.
+fn it_does_not_detach() {
+    let peer = Peer::silent();
+    let config = config(&peer, "true").general("daemonize", "yes");
+    let dir = Workdir::with(&config);
+    let heartbeat = first(&dir).start();
+    dir.wait_for_log("Action done: ");
+    assert!(dir.log().says("Mode: Foreground."));
+    kill(process_one(&heartbeat).0, Signal::SIGTERM).expect("signal process 1");
+    heartbeat.wait().expect(0);
+}
+
+fn blocked_signals_do_not_hold_it() {
+    let peer = Peer::silent();
+    let dir = Workdir::with(&config(&peer, "true"));
+    let mut launcher = Command::new("unshare");
+    launcher
+        .args(["-pf", "--mount-proc", "--kill-child", "env"])
+        .arg("--block-signal=TERM,CHLD")
+        .arg(binary());
+    let heartbeat = Heartbeat::launched_by(&dir, launcher).args(["-c", "heartbeat.conf"]);
+    let heartbeat = heartbeat.start();
+    dir.wait_for_log("Action done: ");
+    kill(process_one(&heartbeat).0, Signal::SIGTERM).expect("signal process 1");
+    heartbeat.wait().expect(0);
 }

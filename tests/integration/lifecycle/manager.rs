@@ -18,6 +18,7 @@ tests![
     a_name_in_no_folder_will_do,
     it_is_not_ready_before_the_first_round,
     it_hears_who_is_down,
+    it_hears_of_a_drain_at_once,
     a_refused_reload_ends_too,
     the_loop_is_heard_while_a_check_hangs,
     commands_do_not_know_of_it,
@@ -115,6 +116,10 @@ fn it_is_not_ready_before_the_first_round() {
     let dir = Workdir::with(&config.key("timeout", "1"));
     let manager = Manager::in_folder(&dir);
     let heartbeat = dir.heartbeat().env("NOTIFY_SOCKET", &manager.name).start();
+    wait_for("the round", || !hanging.arrivals().is_empty());
+    heartbeat.signal(Signal::SIGHUP);
+    dir.wait_for_log(RELOADED);
+    assert_eq!(manager.hear(), "STATUS=unknown");
     assert_eq!(manager.hear(), "STATUS=unhealthy, down: slow");
     assert_eq!(manager.hear(), "READY=1");
     assert!(dir.log().says("Name: slow, "));
@@ -132,6 +137,18 @@ fn it_hears_who_is_down() {
     assert_eq!(manager.hear(), "STATUS=unhealthy, down: web");
     peer.go_up();
     assert_eq!(manager.hear(), "STATUS=healthy");
+    heartbeat.stop().expect(0);
+}
+
+/// It does not have to wait for the end of a round.
+fn it_hears_of_a_drain_at_once() {
+    let peer = Peer::silent();
+    let dir = Workdir::with(&quick(&peer).general("interval", "1h"));
+    let manager = Manager::in_folder(&dir);
+    let heartbeat = dir.heartbeat().env("NOTIFY_SOCKET", &manager.name).start();
+    assert_eq!(manager.hear_but(&NOT_STATUS), "READY=1");
+    dir.ask(&["drain", "kernel", "update"]).expect(0);
+    assert_eq!(manager.hear(), "STATUS=drained: kernel update; healthy");
     heartbeat.stop().expect(0);
 }
 
@@ -194,6 +211,9 @@ fn one_that_does_not_read_holds_nobody_up() {
     while full.send_to(b"x", dir.file("notify")).is_ok() {}
     let heartbeat = dir.heartbeat().env("NOTIFY_SOCKET", &manager.name).start();
     dir.wait_for_rounds(3);
+    // What counts is not lost.
+    assert_eq!(manager.hear_but(&["x", "WATCHDOG"]), "READY=1");
+    assert_eq!(manager.hear(), "STATUS=healthy");
     heartbeat.stop().expect(0);
 }
 

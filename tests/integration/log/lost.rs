@@ -1,6 +1,9 @@
 //! A log that cannot be written, from the start or from some moment on: the checks go on, and it ends cleanly.
 
 use std::fs;
+use std::os::fd::AsRawFd;
+
+use nix::pty::openpty;
 
 use super::node;
 use crate::support::config::Config;
@@ -14,6 +17,7 @@ tests![
     neither_log_nor_stderr,
     stderr_whose_reader_has_gone,
     stderr_whose_reader_sleeps,
+    a_terminal_whose_reader_sleeps,
     a_folder_that_vanishes,
     a_log_that_is_removed,
 ];
@@ -55,6 +59,27 @@ fn neither_log_nor_stderr() {
             assert_works(&dir, peer, heartbeat);
         }
     }
+}
+
+/// It says that it is ready as long as it takes a byte, and keeps whoever writes more than it takes. Enough is written to
+/// fill it, and then it is asked whether it still does what it is for.
+fn a_terminal_whose_reader_sleeps() {
+    let peer = Peer::silent();
+    let config = node(&peer).general("loglevel", "DEBUG");
+    let dir = Workdir::with(&config.general("interval", "0.01"));
+    let terminal = openpty(None, None).expect("a terminal");
+    let file = format!(
+        "/proc/{}/fd/{}",
+        std::process::id(),
+        terminal.slave.as_raw_fd()
+    );
+    let heartbeat = dir.through(&format!("exec \"$@\" 2>{file}"));
+    let written = || fs::metadata(dir.file("heartbeat.log")).map_or(0, |log| log.len());
+    let running = heartbeat.start();
+    wait_for("more than a terminal takes", || written() > 200_000);
+    running.stop().expect(0);
+    fs::remove_file(dir.file("words")).expect("forget the words");
+    assert_works(&dir, peer, dir.through(&format!("exec \"$@\" 2>{file}")));
 }
 
 fn stderr_whose_reader_has_gone() {

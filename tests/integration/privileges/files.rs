@@ -147,4 +147,8 @@ fn root_refuses_a_configuration_that_others_can_write() {
         dir.heartbeat().test_config().expect(0);
     }
     dir.heartbeat().once().expect(0);
+    chown(dir.file("heartbeat.conf"), Some(ALICE.uid), None).expect("give it away");
+    let run = dir.heartbeat().once().expect(2);
+    assert!(run.stderr.contains("belongs to user"), "{}", run.stderr);
+    assert_eq!(dir.words(), ["+"]);
 }
