@@ -32,21 +32,28 @@ fn text(name: &str) -> String {
     fs::read_to_string(root().join(name)).expect("a file that is shipped")
 }
 
+/// Those of `examples/`, and `heartbeat.conf` of each folder in it: beside that there may be those of other programs.
 fn configurations() -> Vec<PathBuf> {
     let folder = fs::read_dir(root().join("examples")).expect("examples are shipped");
     let paths = folder.map(|entry| entry.expect("readable").path());
     let mut found: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|end| end == "conf"))
+        .map(|path| {
+            if path.is_dir() {
+                path.join("heartbeat.conf")
+            } else {
+                path
+            }
+        })
+        .filter(|path| path.extension().is_some_and(|end| end == "conf") && path.exists())
         .collect();
     found.push(root().join("heartbeat.conf.example"));
-    found.push(root().join("examples/deploy/heartbeat.conf"));
     found
 }
 
 fn every_configuration_loads() {
     let dir = Workdir::new();
     let found = configurations();
-    assert!(found.len() >= 5, "{found:?}");
+    assert!(found.len() >= 10, "{found:?}");
     for path in found {
         // A copy: root would refuse a checkout that its group may write.
         dir.write("copy.conf", fs::read(&path).expect("readable"));
