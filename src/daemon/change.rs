@@ -1,7 +1,10 @@
 //! What the operator changes while heartbeat runs: maintenance, and the configuration.
 
 use std::io;
+use std::path::Path;
 use std::time::SystemTime;
+
+use nix::unistd::{AccessFlags, access};
 
 use super::{Daemon, LOOK};
 use crate::cli::Mode;
@@ -97,7 +100,8 @@ impl Daemon {
         let is_other = parts.config.general.logfile != new.logfile;
         let sink = is_other
             .then(|| parts.logger.open(&new.logfile))
-            .transpose()?;
+            .transpose()
+            .map_err(|error| also(error, may_write_beside(&new.statefile)))?;
         let carried = carry_maintenance(&parts.watch, self.in_force.as_ref(), new);
         carried.map_err(|error| anyhow::anyhow!("maintenance: {}", file::reason(&error)))?;
         let moved = parts.ledger.move_to(StateFile::new(&new.statefile));
@@ -153,6 +157,24 @@ impl Daemon {
         self.tell_manager();
         self.save();
     }
+}
+
+/// Two problems are told at once. Whether a state can be kept is only known when it has been; that it cannot is known
+/// before.
+fn also(error: anyhow::Error, other: anyhow::Result<()>) -> anyhow::Error {
+    match other {
+        Ok(()) => error,
+        Err(other) => anyhow::anyhow!("{error:#}\n{other:#}"),
+    }
+}
+
+fn may_write_beside(statefile: &Path) -> anyhow::Result<()> {
+    let folder = statefile.parent().filter(|path| *path != Path::new(""));
+    let rights = AccessFlags::W_OK | AccessFlags::X_OK;
+    access(folder.unwrap_or(Path::new(".")), rights).map_err(|error| {
+        let refusal = file::refusal(statefile, &error.into());
+        anyhow::anyhow!("statefile {}: {refusal}", statefile.display())
+    })
 }
 
 /// What is in force stays so beside a state file that has moved.

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Datelike, Local, Utc};
 
+use unicode_width::UnicodeWidthChar;
+
 use crate::action::Ending;
 use crate::cli::Exit;
 use crate::clock::Moment;
@@ -237,17 +239,28 @@ fn precise(duration: Duration) -> String {
     }
 }
 
+/// How many columns of a terminal a text takes.
 fn length(text: &str) -> usize {
-    text.chars().count()
+    text.chars().filter_map(UnicodeWidthChar::width).sum()
 }
 
-/// A text of at most `width` characters, of which the last one says that there were more.
+/// Where the part of a text ends that takes at most `width` columns.
+fn end_of(text: &str, width: usize) -> usize {
+    let mut taken = 0;
+    let is_over = |(_, c): &(usize, char)| {
+        taken += c.width().unwrap_or_default();
+        taken > width
+    };
+    let over = text.char_indices().find(is_over);
+    over.map_or(text.len(), |(place, _)| place)
+}
+
+/// A text of at most `width` columns, of which the last one says that there were more.
 fn cut(text: &str, width: usize) -> String {
     if length(text) <= width {
         return text.to_owned();
     }
-    let kept = text.chars().take(width.saturating_sub(1));
-    kept.chain(['…']).collect()
+    format!("{}…", &text[..end_of(text, width.saturating_sub(1))])
 }
 
 /// A text in at most `most` lines, broken at spaces where there are any, the last one cut.
@@ -265,11 +278,7 @@ fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
 
 /// The first line of a text that does not fit in it, and the rest.
 fn divide(text: &str, width: usize) -> (&str, &str) {
-    let place = |count| {
-        text.char_indices()
-            .nth(count)
-            .map_or(text.len(), |(place, _)| place)
-    };
+    let place = |width| end_of(text, width);
     // A space right after the line ends it too.
     match text[..place(width + 1)].rfind(' ') {
         Some(space) if space > 0 => (&text[..space], &text[space + 1..]),
@@ -594,6 +603,14 @@ mod tests {
             assert_eq!(precise(Duration::from_micros(micros)), expected);
         }
         assert_eq!(precise(Duration::from_secs(312)), "5m12s");
+    }
+
+    #[test]
+    fn wide_letters_take_two_columns() {
+        let text = "日本語 チェック";
+        assert_eq!((length(text), length("ü\u{301}")), (15, 1));
+        assert_eq!(cut(text, 8), "日本語 …");
+        assert_eq!(wrap(text, 9, 2), ["日本語", "チェック"]);
     }
 
     #[test]

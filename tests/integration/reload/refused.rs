@@ -134,6 +134,9 @@ fn a_log_that_cannot_be_opened() {
     dir.wait_for_log("nowhere/heartbeat.log");
     dir.assert_settles_at(&["+node"]);
     assert!(dir.has("heartbeat.state") && !dir.has("other.state"));
+    let both = elsewhere.general("statefile", "nowhere/else.state");
+    dir.reload_refused(&heartbeat, &both.text());
+    dir.wait_for_log("nowhere/else.state");
     heartbeat.stop().expect(0);
     assert!(!dir.log().says(", Timeout: 1, "), "half of it is in force");
 }
