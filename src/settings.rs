@@ -142,9 +142,8 @@ impl Settings {
         key: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let shown = quote(&self.values.get(key)?.text);
         self.secret(key, |text| {
-            parse(text).map_err(|wrong| format!("{shown} {wrong}"))
+            parse(text).map_err(|wrong| format!("{} {wrong}", quote(text)))
         })
     }
 

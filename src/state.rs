@@ -230,41 +230,32 @@ impl StateFile {
     /// # Errors
     /// The file is there and cannot be read: neither could it be replaced.
     pub fn load(&self) -> io::Result<(Option<State>, Option<String>)> {
-        let file = match file::open(&self.path, OpenOptions::new().read(true), false) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((None, None)),
-            Err(error) => return Err(error),
-        };
-        let mut bytes = Vec::new();
-        file.take(LARGEST).read_to_end(&mut bytes)?;
-        Ok(match self.understand(&bytes) {
-            Ok(state) => (state, None),
-            Err(how) => (None, Some(how)),
+        Ok(match self.bytes()?.map(|bytes| parse(&bytes)) {
+            None => (None, None),
+            Some(Ok((head, state))) => {
+                let is_of_this_boot = head.boot == self.boot && !self.boot.is_empty();
+                (is_of_this_boot.then_some(state), None)
+            }
+            Some(Err(how)) => (None, Some(how)),
         })
     }
 
     /// What the operator had ordered when the file was written. Unlike all else in it, that outlives a reboot.
     #[must_use]
     pub fn ordered(&self) -> Option<Maintenance> {
-        let mut bytes = Vec::new();
-        let file = file::open(&self.path, OpenOptions::new().read(true), false).ok()?;
-        file.take(LARGEST).read_to_end(&mut bytes).ok()?;
-        let state: State = serde_json::from_slice(&bytes).ok()?;
+        let (_, state) = parse(&self.bytes().ok()??).ok()?;
         state.maintenance
     }
 
-    fn understand(&self, bytes: &[u8]) -> Result<Option<State>, String> {
-        if bytes.is_empty() {
-            return Err("it is empty".to_owned());
-        }
-        let odd = |error: serde_json::Error| error.to_string();
-        let head: Head = serde_json::from_slice(bytes).map_err(odd)?;
-        if head.heartbeat != FORM {
-            return Err(format!("form {}, not {FORM}", head.heartbeat));
-        }
-        let state = serde_json::from_slice(bytes).map_err(odd)?;
-        let is_of_this_boot = head.boot == self.boot && !self.boot.is_empty();
-        Ok(is_of_this_boot.then_some(state))
+    fn bytes(&self) -> io::Result<Option<Vec<u8>>> {
+        let file = match file::open(&self.path, OpenOptions::new().read(true), false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.take(LARGEST).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
     }
 
     /// Replaces the file.
@@ -295,6 +286,19 @@ impl StateFile {
             _ => Ok(()),
         }
     }
+}
+
+/// What a file says, or what is odd about it.
+fn parse(bytes: &[u8]) -> Result<(Head, State), String> {
+    if bytes.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let odd = |error: serde_json::Error| error.to_string();
+    let head: Head = serde_json::from_slice(bytes).map_err(odd)?;
+    if head.heartbeat != FORM {
+        return Err(format!("form {}, not {FORM}", head.heartbeat));
+    }
+    Ok((head, serde_json::from_slice(bytes).map_err(odd)?))
 }
 
 /// Tells whether an action's commands have changed, without showing what may be secret in them.

@@ -178,7 +178,7 @@ impl Dialogue {
                 Err(TooLate) => return Err(self.missed(pattern, &self.deadline.within(), "")),
             };
             if let Some(end) = found {
-                self.before = self.received.drain(..end).next_back().or(self.before);
+                self.pass(end);
                 return Ok(());
             }
             searched = self.received.len();
@@ -188,7 +188,7 @@ impl Dialogue {
             match self.receive() {
                 // What was waited for is the end.
                 Ok(0) if search.is_at_end() => {
-                    self.before = self.received.drain(..).next_back().or(self.before);
+                    self.pass(self.received.len());
                     return Ok(());
                 }
                 Ok(0) => return Err(self.missed(pattern, "before the connection was closed", "")),
@@ -202,6 +202,11 @@ impl Dialogue {
                 }
             }
         }
+    }
+
+    /// A match ends there: the next one is looked for behind it.
+    fn pass(&mut self, end: usize) {
+        self.before = self.received.drain(..end).next_back().or(self.before);
     }
 
     fn room(&self) -> usize {

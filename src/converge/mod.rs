@@ -4,75 +4,17 @@
 //! that is, whose command ended with status 0. While it differs from the place that is *wanted*, the command is due.
 //! What is wanted follows the verdict on the action's scope, unless the operator has said otherwise.
 
+mod progress;
 mod words;
 
 use std::time::Duration;
 
 use crate::clock::Moment;
 
+use progress::{Permit, Running, Scope};
+
+pub use progress::Progress;
 pub use words::{Answer, Applied, Due, Order, Part, Place, Rules};
-
-/// Whether the actions of a scope may be demoted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Permit {
-    #[default]
-    Unasked,
-    /// Not in this round; it is asked again in the next.
-    Held,
-    Granted,
-}
-
-/// How far an action has come.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    part: Part,
-    /// Where it is to be; `None` while nothing is known.
-    pub wanted: Option<Place>,
-    /// Its command has failed in this round, and is due again in the next.
-    failed: bool,
-    /// It is new since a reload, which runs nothing by itself: it waits until another place is wanted.
-    rests: bool,
-    /// How often its command has been begun since another place is wanted.
-    pub tries: u32,
-}
-
-impl Progress {
-    fn new(part: Part) -> Self {
-        Self {
-            part,
-            wanted: None,
-            failed: false,
-            rests: false,
-            tries: 0,
-        }
-    }
-
-    /// What has been applied.
-    #[must_use]
-    pub fn applied(&self) -> Option<Applied> {
-        self.part.applied
-    }
-
-    fn is_at(&self, place: Place) -> bool {
-        self.part
-            .applied
-            .is_some_and(|applied| applied.place == place)
-    }
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Scope {
-    wanted: Option<Place>,
-    permit: Permit,
-}
-
-#[derive(Debug)]
-enum Running {
-    /// For a scope, with what was applied before it was asked, by action.
-    Guard(Option<usize>, Vec<Option<Applied>>),
-    /// Of an action, and whether by an order. Like the scope, the action may be gone after a reload.
-    Command(Option<usize>, Place, bool),
-}
 
 /// Brings every action to the wanted place, one command at a time.
 #[derive(Debug)]
@@ -233,9 +175,7 @@ impl Goal {
 
     /// Whether the guard has a say in what is wanted of the action.
     fn must_ask(&self, action: &Progress) -> bool {
-        let is_settled = |applied: Applied| applied.place == Place::Demoted && !applied.by_order;
-        let leads_out =
-            action.wanted == Some(Place::Demoted) && !action.part.applied.is_some_and(is_settled);
+        let leads_out = action.wanted == Some(Place::Demoted) && !action.is_out_by_leave();
         let may_say_no = self.rules.is_guarded && !self.is_out();
         may_say_no && leads_out && self.permit(action) != Permit::Granted
     }

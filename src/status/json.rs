@@ -23,7 +23,7 @@
 //! | `configuration.refused.problems` | list of texts | the first of its problems |
 //! | `maintenance` | object, `null` | what the operator has ordered, while it is in force |
 //! | `maintenance.kind` | `drain`, `hold` | out of rotation whatever the checks say; no command at all |
-//! | `maintenance.reason` | text | in the operator's words |
+//! | `maintenance.reason` | text | in the operator's words, at most 300 characters |
 //! | `maintenance.since` | time | when it was ordered |
 //! | `maintenance.until` | time, `null` | when it ends by itself |
 //! | `maintenance_damage` | text, `null` | what is wrong with the maintenance file, which then changes nothing |

@@ -1,0 +1,71 @@
+//! How far actions, scopes and commands have come.
+
+use super::words::{Applied, Part, Place};
+
+/// Whether the actions of a scope may be demoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Permit {
+    #[default]
+    Unasked,
+    /// Not in this round; it is asked again in the next.
+    Held,
+    Granted,
+}
+
+/// How far an action has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    pub(super) part: Part,
+    /// Where it is to be; `None` while nothing is known.
+    pub wanted: Option<Place>,
+    /// Its command has failed in this round, and is due again in the next.
+    pub(super) failed: bool,
+    /// It is new since a reload, which runs nothing by itself: it waits until another place is wanted.
+    pub(super) rests: bool,
+    /// How often its command has been begun since another place is wanted.
+    pub tries: u32,
+}
+
+impl Progress {
+    pub(super) fn new(part: Part) -> Self {
+        Self {
+            part,
+            wanted: None,
+            failed: false,
+            rests: false,
+            tries: 0,
+        }
+    }
+
+    /// What has been applied.
+    #[must_use]
+    pub fn applied(&self) -> Option<Applied> {
+        self.part.applied
+    }
+
+    /// Whether it is out, and not by an order, which asks no guard.
+    pub(super) fn is_out_by_leave(&self) -> bool {
+        let is_by_leave = |applied: Applied| applied.place == Place::Demoted && !applied.by_order;
+        self.part.applied.is_some_and(is_by_leave)
+    }
+
+    pub(super) fn is_at(&self, place: Place) -> bool {
+        self.part
+            .applied
+            .is_some_and(|applied| applied.place == place)
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Scope {
+    pub(super) wanted: Option<Place>,
+    pub(super) permit: Permit,
+}
+
+#[derive(Debug)]
+pub(super) enum Running {
+    /// For a scope, with what was applied before it was asked, by action.
+    Guard(Option<usize>, Vec<Option<Applied>>),
+    /// Of an action, and whether by an order. Like the scope, the action may be gone after a reload.
+    Command(Option<usize>, Place, bool),
+}
