@@ -131,7 +131,6 @@ impl Dns {
     }
 
     fn judge(&self, answer: &[u8], deadline: Deadline) -> Result<Note, Failure> {
-        let damaged = |_| Failure::new(Phase::Receive, "an answer that is damaged");
         let answer = Message::from_octets(answer)
             .map_err(|_| Failure::new(Phase::Receive, "an answer that is damaged"))?;
         let query = self.query.fmt_with_dot();
@@ -139,7 +138,7 @@ impl Dns {
         if rcode != Rcode::NOERROR {
             return Err(Failure::new(Phase::Status, &format!("{rcode} for {query}")));
         }
-        let mut records = self.records(&answer).map_err(damaged)?;
+        let mut records = self.records(&answer)?;
         if records.is_empty() {
             let text = format!("no {} record for {query} (NODATA)", self.record);
             return Err(Failure::new(Phase::Status, &text));
@@ -162,23 +161,35 @@ impl Dns {
     }
 
     /// What the name, or what it is an alias of, has of the asked type.
-    fn records(&self, answer: &Message<&[u8]>) -> Result<Vec<Vec<u8>>, ParseError> {
-        let alias = answer
-            .canonical_name()
-            .filter(|_| self.record != Rtype::CNAME);
+    fn records(&self, answer: &Message<&[u8]>) -> Result<Vec<Vec<u8>>, Failure> {
+        let damaged = |_: ParseError| Failure::new(Phase::Receive, "an answer that is damaged");
+        let alias = self.alias(answer)?;
         let mut found = Vec::new();
-        for record in answer.answer()? {
-            let record = record?;
+        for record in answer.answer().map_err(damaged)? {
+            let record = record.map_err(damaged)?;
             let is_asked = record.rtype() == self.record && record.class() == Class::IN;
             let is_owner = match &alias {
                 Some(alias) => record.owner().name_eq(alias),
                 None => record.owner().name_eq(&self.query),
             };
             if is_asked && is_owner {
-                found.extend(text(&record)?);
+                found.extend(text(&record).map_err(damaged)?);
             }
         }
         Ok(found)
+    }
+
+    /// The name at the end of the aliases; `None` where an alias itself is asked for. Nobody who resolves the name follows
+    /// a circle, whatever else is in the answer.
+    fn alias<'a>(&self, answer: &Message<&'a [u8]>) -> Result<Option<Its<'a>>, Failure> {
+        if self.record == Rtype::CNAME {
+            return Ok(None);
+        }
+        let query = self.query.fmt_with_dot();
+        let text = || format!("{query} is an alias without an end (CNAME)");
+        let name = answer.canonical_name();
+        name.map(Some)
+            .ok_or_else(|| Failure::new(Phase::Status, &text()))
     }
 }
 
@@ -286,6 +297,7 @@ fn over_tcp(route: &Route, deadline: Deadline, question: &[u8]) -> Result<Vec<u8
     };
     let answer = receive(&mut stream).map_err(|error| failed(Phase::Receive, &error))?;
     match is_answer(&answer, question) {
+        Ok(()) if is_cut(&answer) => Err(Failure::new(Phase::Receive, "an answer that is cut off")),
         Ok(()) => Ok(answer),
         Err(odd) => Err(Failure::new(Phase::Receive, &odd)),
     }

@@ -63,9 +63,12 @@ fn is_about_certificates(alert: AlertDescription) -> bool {
     )
 }
 
-/// `DnsName("a.example")`, as webpki shows it, to `a.example`.
+/// `DnsName("a.example")` and `IpAddress(192.0.2.1)`, as webpki shows them, to what is inside.
 fn bare_name(name: &str) -> &str {
-    name.split('"').nth(1).unwrap_or(name)
+    let inside = name
+        .split_once('(')
+        .and_then(|(_, name)| name.strip_suffix(')'));
+    inside.unwrap_or(name).trim_matches('"')
 }
 
 fn certificate_reason(error: &CertificateError) -> String {
