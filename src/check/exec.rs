@@ -57,17 +57,17 @@ fn read(settings: &mut Settings, _: &Route) -> Option<Box<dyn Probe>> {
 impl Probe for Exec {
     fn probe(&self, _: &Route, deadline: Deadline) -> Result<Note, Failure> {
         if self.is_one_left(deadline) {
-            let text = "not started: the last one is still there and cannot be killed";
+            let text = "not started: the last one was killed and is still there";
             return Err(Failure::new(Phase::Exec, text));
         }
         let news = start(self.job(deadline)).map_err(|finished| said(&finished, deadline))?;
         match news.recv_timeout(deadline.left() + PATIENCE) {
             Ok(News::Ended(finished)) if finished.worked() => Ok(first_line(&finished.output)),
             Ok(News::Ended(finished)) => Err(said(&finished, deadline)),
+            // On a busy machine a killed process takes its time to end: whether this one does is known to the next check.
             Ok(News::CannotBeKilled) | Err(_) => {
                 *lock(&self.left) = Some(news);
-                let text = format!("not done {}, and cannot be killed", deadline.within());
-                Err(Failure::new(Phase::Exec, &text))
+                Err(Failure::new(Phase::Exec, &not_done(deadline)))
             }
         }
     }
@@ -160,10 +160,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Why a command that has ended is a failure: it said no ([`Phase::Status`]), or could not be asked ([`Phase::Exec`]).
 fn said(finished: &Finished, deadline: Deadline) -> Failure {
     let (phase, what) = match &finished.ending {
-        Ending::TimedOut(_) => {
-            let text = format!("not done {}, killed with its children", deadline.within());
-            (Phase::Exec, text)
-        }
+        Ending::TimedOut(_) => (Phase::Exec, not_done(deadline)),
         // What plugins say when they could not find out.
         Ending::Exited(3) => (Phase::Status, "exit status 3 (unknown)".to_owned()),
         Ending::Exited(126 | 127) => (Phase::Exec, finished.ending.to_string()),
@@ -174,6 +171,10 @@ fn said(finished: &Finished, deadline: Deadline) -> Failure {
         Some(last) => Failure::new(phase, &format!("{what}: {}", last.trim())),
         None => Failure::new(phase, &what),
     }
+}
+
+fn not_done(deadline: Deadline) -> String {
+    format!("not done {}", deadline.within())
 }
 
 fn first_line(output: &str) -> Note {
