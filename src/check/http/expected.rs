@@ -249,6 +249,7 @@ fn read_max_time(settings: &mut Settings) -> Option<Duration> {
     }
     Some(most)
 }
+
 /// Whether one of a header's values holds the pattern. None is looked at after the deadline.
 fn is_in_any<'a>(
     pattern: &Pattern,
@@ -265,4 +266,27 @@ fn is_in_any<'a>(
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_not_looked_at_after_the_deadline() {
+        let expected = Expected {
+            statuses: Statuses::default(),
+            headers: headers("X-Role: primary").expect("a header"),
+            body: None,
+            not_body: None,
+            max_time: None,
+        };
+        let mut answer = HeaderMap::new();
+        answer.insert("x-role", HeaderValue::from_static("primary"));
+        let judge = |deadline| expected.judge_headers(&answer, deadline, &Secrets::default());
+        assert_eq!(judge(Deadline::after(Duration::from_secs(60))), Ok(()));
+        let failure = judge(Deadline::after(Duration::ZERO)).expect_err("it is late");
+        let text = "header: X-Role: /primary/ not looked for within 0s";
+        assert_eq!(failure.to_string(), text);
+    }
 }

@@ -11,17 +11,28 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::sign::CertifiedKey;
-use rustls::{CipherSuite, ClientConfig, RootCertStore, SignatureScheme};
+use rustls::{CipherSuite, ClientConfig, SignatureScheme};
 
 use super::pem::Stamp;
-use super::verify::Authorities;
+use super::verify::{Anyone, Authorities};
 use crate::check::Need;
+
+/// Whose certificate is believed.
+#[derive(Debug, Default)]
+pub enum Belief {
+    /// One of the system's trust store.
+    #[default]
+    System,
+    /// One of `ca_file`.
+    Of(Arc<Authorities>),
+    /// Anyone's.
+    Anyone,
+}
 
 /// What handshakes are done with.
 #[derive(Debug, Default)]
 pub struct Client {
-    /// `None`: the system's trust store.
-    verifier: Option<Arc<dyn ServerCertVerifier>>,
+    belief: Belief,
     /// What is shown to a peer that asks for it.
     own: Option<Arc<CertifiedKey>>,
     /// The files that it was read from.
@@ -75,19 +86,25 @@ impl Client {
         Arc::clone(&USUAL)
     }
 
-    /// One that believes `verifier` (`None`: the system's trust store), shows `own`, and was read from these files.
+    /// One with this belief, that shows `own`, and was read from these files.
     #[must_use]
-    pub fn new(
-        verifier: Option<Arc<dyn ServerCertVerifier>>,
-        own: Option<CertifiedKey>,
-        needs: Vec<Need>,
-    ) -> Self {
+    pub fn new(belief: Belief, own: Option<CertifiedKey>, needs: Vec<Need>) -> Self {
         Self {
-            verifier,
+            belief,
             own: own.map(Arc::new),
             needs,
             at_home: OnceLock::new(),
             elsewhere: OnceLock::new(),
+        }
+    }
+
+    /// Who is believed, once a handshake has been tried; `None`: anyone.
+    #[must_use]
+    pub fn authorities(&self) -> Option<&Authorities> {
+        match &self.belief {
+            Belief::System => SYSTEM.get().map(AsRef::as_ref),
+            Belief::Of(authorities) => Some(authorities),
+            Belief::Anyone => None,
         }
     }
 
@@ -127,9 +144,10 @@ impl Client {
     }
 
     fn build(&self, own: Option<Arc<CertifiedKey>>) -> Result<Arc<ClientConfig>, String> {
-        let verifier = match &self.verifier {
-            Some(verifier) => Arc::clone(verifier),
-            None => system()?,
+        let verifier: Arc<dyn ServerCertVerifier> = match &self.belief {
+            Belief::System => system()?,
+            Belief::Of(authorities) => Arc::clone(authorities) as _,
+            Belief::Anyone => Arc::new(Anyone),
         };
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
             .with_safe_default_protocol_versions()
@@ -146,15 +164,12 @@ fn system() -> Result<Arc<Authorities>, String> {
     if let Some(authorities) = SYSTEM.get() {
         return Ok(Arc::clone(authorities));
     }
-    let mut roots = RootCertStore::empty();
     let loaded = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(loaded.certs);
-    if roots.is_empty() {
+    let authorities = Authorities::new(loaded.certs).map_err(|empty| {
         let why = loaded.errors.first().map(ToString::to_string);
-        let why = why.unwrap_or_else(|| "the store is empty".to_owned());
-        return Err(format!("no trusted authority on this machine: {why}"));
-    }
-    let authorities = Authorities::new(roots, Vec::new(), &PROVIDER)?;
+        let why = why.unwrap_or(empty);
+        format!("no trusted authority on this machine: {why}")
+    })?;
     Ok(Arc::clone(SYSTEM.get_or_init(|| Arc::new(authorities))))
 }
 

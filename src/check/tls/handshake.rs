@@ -131,6 +131,10 @@ fn has_accepted(tls: &mut TlsStream) -> io::Result<bool> {
 
 fn no_word(error: &io::Error, deadline: Deadline) -> Failure {
     failed(&match error.kind() {
+        io::ErrorKind::TimedOut if asked() == Asked::InVain => format!(
+            "no word {} on the client certificate that was asked for and not shown",
+            deadline.within()
+        ),
         io::ErrorKind::TimedOut => format!("no word on our certificate {}", deadline.within()),
         _ => alert(error).unwrap_or_else(|| reason(error)),
     })

@@ -6,9 +6,11 @@ mod client;
 mod handshake;
 mod pem;
 mod reason;
+mod signature;
 mod terms;
 mod validity;
 mod verify;
+mod x509;
 
 use super::route::Route;
 use super::{Deadline, Failure, Kind, Need, Note, Probe, connect};

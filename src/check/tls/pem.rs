@@ -6,13 +6,14 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use nix::libc::O_NONBLOCK;
+use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{Error as TlsError, RootCertStore};
 
-use super::validity::{Validity, day, in_days};
+use super::validity::{day, in_days};
+use super::x509::Certificate;
 use crate::file::reason;
 
 /// Largest file: the authorities of all the world take a quarter of a MiB.
@@ -101,7 +102,7 @@ impl Source {
             // What an authority's certificate must be, a client's must, too.
             let readable = RootCertStore::empty().add(certificate.clone());
             readable.map_err(|error| wrong(&error.to_string()))?;
-            Validity::of(&certificate).ok_or_else(|| wrong("it does not say when it ends"))?;
+            Certificate::read(&certificate).ok_or_else(|| wrong("it does not say when it ends"))?;
             certificates.push(certificate);
         }
         if certificates.is_empty() {
@@ -150,12 +151,14 @@ pub fn pair(
     key: PrivateKeyDer<'static>,
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, String> {
-    CertifiedKey::from_der(certificates, key, provider).map_err(|error| match error {
-        TlsError::InconsistentKeys(_) => {
-            "is not the key of the certificate in cert_file".to_owned()
-        }
-        error => format!("cannot be used as a key: {error}"),
-    })
+    let key = provider.key_provider.load_private_key(key);
+    let key = key.map_err(|error| format!("cannot be used as a key: {error}"))?;
+    let first = certificates.first().and_then(Certificate::read);
+    // rustls looks at this, too, but takes only the third version of X.509, and peers take others.
+    if first.map(|first| first.key) != key.public_key() {
+        return Err("is not the key of the certificate in cert_file".to_owned());
+    }
+    Ok(CertifiedKey::new(certificates, key))
 }
 
 /// When certificates end, for `-t`: `2 certificates, the first ends on 2027-01-05, in 44 days`.
@@ -163,7 +166,7 @@ pub fn pair(
 pub fn ends(certificates: &[CertificateDer<'_>]) -> Option<String> {
     let ends = certificates
         .iter()
-        .filter_map(|certificate| Some(Validity::of(certificate)?.ends));
+        .filter_map(|certificate| Some(Certificate::read(certificate)?.validity.ends));
     let first = ends.min()?;
     let what = match certificates.len() {
         1 => "certificate".to_owned(),

@@ -7,17 +7,25 @@ use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use super::client::{Asked, asked};
 use super::validity::day;
 
-/// A certificate that nobody but itself vouches for.
+/// Why a certificate is refused, where webpki does not say it well.
 #[derive(Debug)]
-pub struct SelfSigned;
+pub enum Refused {
+    /// Nobody but itself vouches for it.
+    SelfSigned,
+    /// Its version of X.509 has no names that it is for.
+    TooOld,
+}
 
-impl fmt::Display for SelfSigned {
+impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("certificate is self-signed")
+        f.write_str(match self {
+            Self::SelfSigned => "certificate is self-signed",
+            Self::TooOld => "certificate is not of X.509 version 3",
+        })
     }
 }
 
-impl std::error::Error for SelfSigned {}
+impl std::error::Error for Refused {}
 
 /// An error of TLS in our words.
 #[must_use]
@@ -93,8 +101,8 @@ fn certificate_reason(error: &CertificateError) -> String {
             )
         }
         CertificateError::UnknownIssuer => "certificate of an unknown authority".to_owned(),
-        CertificateError::Other(other) => match other.0.downcast_ref::<SelfSigned>() {
-            Some(self_signed) => self_signed.to_string(),
+        CertificateError::Other(other) => match other.0.downcast_ref::<Refused>() {
+            Some(refused) => refused.to_string(),
             None => format!("certificate refused: {}", other.0),
         },
         error => format!("certificate refused: {error}"),

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use rustls::RootCertStore;
-use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::CertifiedKey;
 
-use super::client::{Client, PROVIDER, Place, Wanted};
+use super::client::{Belief, Client, PROVIDER, Place, Wanted};
 use super::handshake::tls_name;
 use super::pem::{self, Source};
-use super::validity::{Validity, day, days_between, in_days};
-use super::verify::{Anyone, Authorities};
+use super::validity::{day, days_between, in_days};
+use super::verify::Authorities;
+use super::x509::Certificate;
 use crate::check::resolve::Host;
 use crate::check::{Need, Note};
 use crate::settings::{self, Settings};
@@ -82,22 +81,16 @@ impl Terms {
         }
     }
 
-    /// Judges how long the certificates that a peer has shown are still good, whoever has signed them.
+    /// Judges how long the certificates that a peer has shown are still good, and the authority behind them.
     ///
     /// # Errors
     /// One of them ends too soon.
     pub fn judge(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Note, String> {
-        let ends = chain.iter().map(Validity::of).enumerate();
-        let known = ends.filter_map(|(place, validity)| Some((validity?.ends, place)));
-        let Some((end, place)) = known.min() else {
+        let Some((end, what)) = self.first_end(chain) else {
             return match self.min_days {
                 Some(_) => Err("certificate does not say when it ends".to_owned()),
                 None => Ok(None),
             };
-        };
-        let what = match place {
-            0 => "certificate",
-            _ => "intermediate certificate",
         };
         let left = days_between(now, end);
         match self.min_days {
@@ -112,6 +105,20 @@ impl Terms {
                 None => format!("{what} expired on {}", day(end)),
             })),
         }
+    }
+
+    /// What ends first, and when. Of several that end together it is the nearest to the peer.
+    fn first_end(&self, chain: &[CertificateDer<'_>]) -> Option<(UnixTime, &'static str)> {
+        let what = |place| match place {
+            0 => "certificate",
+            _ => "intermediate certificate",
+        };
+        let shown = chain.iter().map(Certificate::read).enumerate();
+        let shown = shown.filter_map(|(place, read)| Some((read?.validity.ends, what(place))));
+        let root = self.client.authorities();
+        let root = root.and_then(|root| root.end_of_root(chain));
+        let root = root.map(|end| (end, "root certificate"));
+        shown.chain(root).min_by_key(|(end, _)| *end)
     }
 }
 
@@ -180,16 +187,16 @@ fn make(settings: &mut Settings, verify: bool, files: &Files) -> Option<Client> 
         .as_ref()
         .zip(files.key.as_ref())
         .map(|(certificate, key)| own(settings, certificate, key, &mut needs));
-    let verifier: Option<Arc<dyn ServerCertVerifier>> = match authorities {
+    let belief = match authorities {
         Some(None) => return None,
-        _ if !verify => Some(Arc::new(Anyone(Arc::clone(&PROVIDER)))),
-        Some(Some(authorities)) => Some(Arc::new(believing(settings, authorities)?)),
-        None => None,
+        _ if !verify => Belief::Anyone,
+        Some(Some(certificates)) => Belief::Of(Arc::new(believing(settings, certificates)?)),
+        None => Belief::System,
     };
     match own {
         Some(None) => None,
-        Some(own) => Some(Client::new(verifier, own, needs)),
-        None => Some(Client::new(verifier, None, needs)),
+        Some(own) => Some(Client::new(belief, own, needs)),
+        None => Some(Client::new(belief, None, needs)),
     }
 }
 
@@ -230,9 +237,7 @@ fn believing(
     certificates: Vec<CertificateDer<'static>>,
 ) -> Option<Authorities> {
     settings.optional("ca_file", |_| {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(certificates.iter().cloned());
-        let authorities = Authorities::new(roots, certificates, &PROVIDER);
+        let authorities = Authorities::named(certificates);
         authorities.map_err(|error| format!("cannot be used: {error}"))
     })
 }

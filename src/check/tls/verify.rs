@@ -1,18 +1,21 @@
 //! Who is believed: an authority, an exact certificate, or anyone.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, DigitallySignedStruct, Error as TlsError, OtherError, RootCertStore,
     SignatureScheme,
 };
 
-use super::reason::SelfSigned;
+use super::client::PROVIDER;
+use super::reason::Refused;
+use super::signature;
 use super::validity::Validity;
+use super::x509::Certificate;
 
 /// rustls's own verifier; certificates that were named themselves go past it, and its "unknown issuer" is looked at
 /// more closely.
@@ -21,29 +24,72 @@ pub struct Authorities {
     webpki: Arc<WebPkiServerVerifier>,
     /// Taken as they are, whatever name they are for: each was put into `ca_file` on purpose.
     named: Vec<CertificateDer<'static>>,
+    /// When authorities end, by their names. webpki believes them for ever.
+    ends: HashMap<Vec<u8>, UnixTime>,
 }
 
 impl Authorities {
-    /// Believes these authorities, and these very certificates.
+    /// Believes these authorities.
     ///
     /// # Errors
-    /// There is no authority.
-    pub fn new(
-        roots: RootCertStore,
-        named: Vec<CertificateDer<'static>>,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Self, String> {
+    /// There is none among them.
+    pub fn new(authorities: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+        let ends = ends(&authorities);
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(authorities);
         let webpki =
-            WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider))
+            WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&PROVIDER))
                 .build()
                 .map_err(|error| error.to_string())?;
-        Ok(Self { webpki, named })
+        Ok(Self {
+            webpki,
+            named: Vec::new(),
+            ends,
+        })
+    }
+
+    /// Believes these certificates, too, should a peer show one of them.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn named(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+        Ok(Self {
+            named: certificates.clone(),
+            ..Self::new(certificates)?
+        })
+    }
+
+    /// When the authority ends that vouches for what a peer has shown, its own certificate first. Of two with one name,
+    /// as one that has been renewed has, it is the later one.
+    #[must_use]
+    pub fn end_of_root(&self, chain: &[CertificateDer<'_>]) -> Option<UnixTime> {
+        if self.named.contains(chain.first()?) {
+            return None;
+        }
+        let chain: Vec<_> = chain.iter().filter_map(Certificate::read).collect();
+        let mut at = chain.first()?;
+        for _ in &chain {
+            if let Some(end) = self.ends.get(at.issuer) {
+                return Some(*end);
+            }
+            at = chain.iter().find(|above| above.subject == at.issuer)?;
+        }
+        None
     }
 }
 
+fn ends(authorities: &[CertificateDer<'_>]) -> HashMap<Vec<u8>, UnixTime> {
+    let mut ends = HashMap::new();
+    for authority in authorities.iter().filter_map(Certificate::read) {
+        let end = authority.validity.ends;
+        let known = ends.entry(authority.subject.to_owned()).or_insert(end);
+        *known = end.max(*known);
+    }
+    ends
+}
+
 /// A certificate that was named itself is good in its time.
-fn is_in_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), CertificateError> {
-    let validity = Validity::of(certificate).ok_or(CertificateError::BadEncoding)?;
+fn is_in_time(validity: Validity, now: UnixTime) -> Result<(), CertificateError> {
     if now < validity.begins {
         return Err(CertificateError::NotValidYetContext {
             time: now,
@@ -59,6 +105,21 @@ fn is_in_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Cer
     Ok(())
 }
 
+/// What can be said of a certificate that webpki refuses without a good reason of its own: its `Other` is "an authority's
+/// certificate used as a server's", as `openssl req -x509` makes it, or an old version of X.509.
+fn looked_at_closely(error: CertificateError, certificate: &Certificate<'_>) -> CertificateError {
+    let why = match error {
+        CertificateError::UnknownIssuer | CertificateError::Other(_)
+            if certificate.is_self_signed() =>
+        {
+            Refused::SelfSigned
+        }
+        _ if !certificate.is_version_3 => Refused::TooOld,
+        error => return error,
+    };
+    CertificateError::Other(OtherError(Arc::new(why)))
+}
+
 impl ServerCertVerifier for Authorities {
     fn verify_server_cert(
         &self,
@@ -68,18 +129,16 @@ impl ServerCertVerifier for Authorities {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
+        let certificate = Certificate::read(end_entity).ok_or(CertificateError::BadEncoding)?;
         if self.named.contains(end_entity) {
-            is_in_time(end_entity, now)?;
+            is_in_time(certificate.validity, now)?;
             return Ok(ServerCertVerified::assertion());
         }
         self.webpki
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             .map_err(|error| match error {
-                // `Other` is webpki's "an authority's certificate used as a server's", as `openssl req -x509` makes it.
-                TlsError::InvalidCertificate(
-                    CertificateError::UnknownIssuer | CertificateError::Other(_),
-                ) if is_self_signed(end_entity) => {
-                    CertificateError::Other(OtherError(Arc::new(SelfSigned))).into()
+                TlsError::InvalidCertificate(error) => {
+                    looked_at_closely(error, &certificate).into()
                 }
                 error => error,
             })
@@ -91,7 +150,7 @@ impl ServerCertVerifier for Authorities {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.webpki.verify_tls12_signature(message, cert, dss)
+        signature::of_tls_1_2(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -100,7 +159,7 @@ impl ServerCertVerifier for Authorities {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.webpki.verify_tls13_signature(message, cert, dss)
+        signature::of_tls_1_3(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -108,14 +167,9 @@ impl ServerCertVerifier for Authorities {
     }
 }
 
-fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
-    webpki::EndEntityCert::try_from(certificate)
-        .is_ok_and(|certificate| certificate.issuer() == certificate.subject())
-}
-
 /// `verify = no`: any certificate will do. That the peer has its key is still seen: the handshake is a whole one.
 #[derive(Debug)]
-pub struct Anyone(pub Arc<CryptoProvider>);
+pub struct Anyone;
 
 impl ServerCertVerifier for Anyone {
     fn verify_server_cert(
@@ -135,12 +189,7 @@ impl ServerCertVerifier for Anyone {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
+        signature::of_tls_1_2(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -149,15 +198,12 @@ impl ServerCertVerifier for Anyone {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
+        signature::of_tls_1_3(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        PROVIDER
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

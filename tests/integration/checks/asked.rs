@@ -11,6 +11,7 @@ use crate::support::workdir::Workdir;
 tests![
     methods,
     headers,
+    a_header_that_the_peer_wants,
     a_body_and_its_length,
     a_method_that_the_peer_refuses,
     a_body_that_nobody_takes,
@@ -85,6 +86,29 @@ fn headers() {
         ("accept", "text/html; q=0.5"),
     ] {
         assert_eq!(header(&request, name), [value], "{name} in {request}");
+    }
+}
+
+fn a_header_that_the_peer_wants() {
+    let peer = Peer::serve(|mut conn| {
+        let request = conn.request()?;
+        match header(&request, "X-Api-Key")[..] {
+            ["open sesame"] => conn.send(OK),
+            _ => conn.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
+        }
+    });
+    let asking = |line: &str| {
+        let config = Config::new().action("node");
+        let config = config.check("web", "http", peer.addr(), "node");
+        let dir = Workdir::with(&config.key("header", line));
+        let run = dir.heartbeat().once();
+        (dir, run)
+    };
+    let (dir, run) = asking("X-Api-Key: open sesame");
+    assert_up(&dir, run, &["web"]);
+    for line in ["X-Api-Key: open barley", "X-Other-Key: open sesame"] {
+        let (dir, run) = asking(line);
+        assert_down(&dir, run, &[("web", "status", "403 forbidden")]);
     }
 }
 

@@ -19,6 +19,8 @@ tests![
     a_wrong_password,
     password_files_that_are_refused,
     a_peer_that_repeats_the_secret,
+    a_redirect_with_a_secret_that_a_url_cannot_hold,
+    mistakes_do_not_show_what_they_are_made_in,
     a_reload_reads_the_password_again,
     who_asks_needs_no_password,
     #[root]
@@ -205,6 +207,59 @@ fn a_peer_that_repeats_the_secret() {
         let status = dir.heartbeat().args(["status", "--format", format]).run();
         let told = status.stdout + &status.stderr;
         assert!(!told.contains("hunt") && !told.contains("cHJvYm"), "{told}");
+    }
+}
+
+fn a_redirect_with_a_secret_that_a_url_cannot_hold() {
+    let peer = Peer::serve(|mut conn| {
+        conn.request()?;
+        conn.send("HTTP/1.1 302 Found\r\nLocation: ftp://a/x/hünter [22] 100%/y\r\n\r\n")
+    });
+    let dir = with_password(&asking(&peer), "hünter [22] 100%\n");
+    let run = dir.heartbeat().once();
+    let words = "302: redirect to ftp://a/x/***";
+    assert_down(&dir, run, &[("web", "status", words)]);
+    assert_nowhere(&dir, &["nter", "%5B22%5D"]);
+}
+
+/// One may have got into the wrong line, or the line may be wrong.
+fn mistakes_do_not_show_what_they_are_made_in() {
+    for (key, value, words) in [
+        ("username", "probe:hunter22", "holds a colon"),
+        (
+            "header",
+            "Authorization Bearer hunter22",
+            "has a line that is not Name: value",
+        ),
+        (
+            "header",
+            "X-Key: hünter22",
+            "has \"X-Key\" with a value of other characters",
+        ),
+        (
+            "header",
+            "X-Key: 1\n  X-Key: hunter22",
+            "has \"X-Key\" twice",
+        ),
+        (
+            "header",
+            "Host: hunter22\n  Connection: hunter22",
+            "has \"Connection\", which is heartbeat's own",
+        ),
+    ] {
+        let config = Config::new().action("node");
+        let config = config.check("web", "http", "127.0.0.1:1", "node");
+        let mut config = config.key(key, value);
+        if key == "username" {
+            config = config.key("password_file", "password");
+        }
+        let dir = with_password(&config, "another");
+        for run in [dir.heartbeat().test_config(), dir.heartbeat().once()] {
+            let told = run.expect(2).stderr;
+            let place = format!("[web] {key}: {words}");
+            assert!(told.contains(&place), "{told}, not {place}");
+            assert!(!told.contains("nter22"), "{told}");
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::support::workdir::Workdir;
 mod answers;
 mod asked;
 mod bounds;
+mod certificates;
 mod credentials;
 mod dialogue;
 mod dns;
@@ -29,6 +30,7 @@ pub fn tests() -> Vec<Trial> {
         answers::tests(),
         asked::tests(),
         bounds::tests(),
+        certificates::tests(),
         credentials::tests(),
         dialogue::tests(),
         dns::tests(),

@@ -26,8 +26,6 @@ tests![
     a_client_certificate_is_not_shown_where_a_redirect_leads,
     another_name,
     another_name_is_not_meant_for_where_a_redirect_leads,
-    the_days_that_are_left,
-    too_few_days,
     tls_alone,
     tls_alone_that_fails,
     a_certificate_file_is_read_again_with_the_configuration,
@@ -306,60 +304,6 @@ fn another_name_is_not_meant_for_where_a_redirect_leads() {
         note, "certificate ends in 30 days",
         "of the last connection"
     );
-}
-
-fn the_days_that_are_left() {
-    let authority = Authority::new();
-    let leaf = showing(authority.certificate_ending_in(12));
-    let between = showing(authority.certificate_by_intermediate_ending_in(3));
-    let (dir, config) = begin();
-    let config = config
-        .check("leaf", "https", leaf.at("localhost"), "node")
-        .key("min_cert_days", 12)
-        .check("leaf-tls", "tls", leaf.at("localhost"), "node")
-        .check("between", "https", between.at("localhost"), "node")
-        .key("min_cert_days", 3);
-    dir.configure(&config);
-    let run = dir.heartbeat().trusting(&authority).once();
-    assert_up(&dir, run, &["leaf", "leaf-tls", "between"]);
-    for (name, note) in [
-        ("leaf", "certificate ends in 12 days"),
-        ("leaf-tls", "certificate ends in 12 days"),
-        ("between", "intermediate certificate ends in 3 days"),
-    ] {
-        assert_eq!(dir.log().check(name).note, note);
-    }
-    let status = dir.heartbeat().arg("status").run();
-    let said = "certificate ends in 12 days";
-    assert!(status.stdout.contains(said), "{}", status.stdout);
-}
-
-fn too_few_days() {
-    let authority = Authority::new();
-    let leaf = showing(authority.certificate_ending_in(12));
-    let between = showing(authority.certificate_by_intermediate_ending_in(3));
-    let expired = showing(authority.expired());
-    let (dir, config) = begin();
-    let config = config
-        .check("leaf", "https", leaf.at("localhost"), "node")
-        .key("min_cert_days", 13)
-        .check("leaf-tls", "tls", leaf.at("localhost"), "node")
-        .key("min_cert_days", 13)
-        .key("verify", "no")
-        .check("between", "tls", between.at("localhost"), "node")
-        .key("min_cert_days", 4)
-        .check("expired", "tls", expired.at("localhost"), "node")
-        .key("min_cert_days", 1)
-        .key("verify", "no");
-    dir.configure(&config);
-    let run = dir.heartbeat().trusting(&authority).once();
-    let expected = [
-        ("leaf", "tls", "in less than 13 days"),
-        ("leaf-tls", "tls", "in less than 13 days"),
-        ("between", "tls", "intermediate certificate ends on 20"),
-        ("expired", "tls", "certificate expired on 2001-01-01"),
-    ];
-    assert_down(&dir, run, &expected);
 }
 
 fn tls_alone() {

@@ -1,6 +1,6 @@
 //! Where a check goes, and how it gets there: `address`, `family`, `source`, `addresses`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, ToSocketAddrs};
 
 use super::{assert_down, assert_up};
 use crate::support::config::Config;
@@ -16,6 +16,7 @@ tests![
     only_one_family,
     from_an_address_of_this_machine,
     what_does_not_go_together,
+    all_of_what_localhost_is,
     #[root]
     every_address_must_pass,
     #[root]
@@ -66,14 +67,19 @@ fn only_one_family() {
         .check("six", "tcp", peer.at("localhost"), "node")
         .key("family", "ipv6");
     let dir = Workdir::with(&config);
-    dir.heartbeat().once().expect(1);
     // Whether localhost has an IPv6 address is the machine's affair; the peer has none.
-    let check = dir.log().check("six");
-    let reasons = ["has no IPv6 address", "refused"];
-    assert!(
-        reasons.iter().any(|words| check.reason.contains(words)),
-        "{check:#?}"
-    );
+    let expected = match localhost().iter().any(IpAddr::is_ipv6) {
+        true => ("six", "connect", "connection refused"),
+        false => ("six", "resolve", "the name has no ipv6 address"),
+    };
+    assert_down(&dir, dir.heartbeat().once(), &[expected]);
+}
+
+/// What this machine takes it for.
+fn localhost() -> Vec<IpAddr> {
+    let all = ("localhost", 1).to_socket_addrs();
+    let all = all.expect("localhost is known everywhere");
+    all.map(|address| address.ip()).collect()
 }
 
 fn from_an_address_of_this_machine() {
@@ -107,6 +113,28 @@ fn what_does_not_go_together() {
         let dir = Workdir::with(&config.key(key, value));
         let run = dir.heartbeat().test_config().expect(2);
         assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+/// A peer on 127.0.0.1 alone.
+fn all_of_what_localhost_is() {
+    let peer = Peer::healthy();
+    let asking = |endpoint: String, addresses: &str| {
+        let config = node().check("web", "http", endpoint, "node");
+        let dir = Workdir::with(&config.key("addresses", addresses));
+        let run = dir.heartbeat().once();
+        (dir, run)
+    };
+    for (name, addresses) in [("localhost", "any"), ("127.0.0.1", "all")] {
+        let (dir, run) = asking(peer.at(name), addresses);
+        assert_up(&dir, run, &["web"]);
+    }
+    let (dir, run) = asking(Peer::down().at("127.0.0.1"), "all");
+    assert_down(&dir, run, &[("web", "connect", "refused")]);
+    let (dir, run) = asking(peer.at("localhost"), "all");
+    match localhost().iter().any(IpAddr::is_ipv6) {
+        true => assert_down(&dir, run, &[("web", "connect", "refused (::1)")]),
+        false => assert_up(&dir, run, &["web"]),
     }
 }
 

@@ -1,10 +1,15 @@
 //! A certificate authority made for one test.
 
+use std::iter;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use der::asn1::AnyRef;
+use der::{Decode, Reader, SliceReader};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SigningKey,
+    date_time_ymd,
 };
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -37,7 +42,17 @@ impl Authority {
 
     /// One of another name. (Two of one name and different keys are something else: a forgery.)
     pub fn named(name: &str) -> Self {
-        let params = authority_params(name);
+        Self::with(authority_params(name))
+    }
+
+    /// One that ends in a little more than so many days.
+    pub fn ending_in(days: u64) -> Self {
+        let mut params = authority_params("An authority that ends");
+        end_in(&mut params, days);
+        Self::with(params)
+    }
+
+    fn with(params: CertificateParams) -> Self {
         let issuer = CertifiedIssuer::self_signed(params, new_key()).expect("sign itself");
         let file = NamedTempFile::new().expect("a file for the authority");
         std::fs::write(file.path(), issuer.pem()).expect("write the authority's certificate");
@@ -93,6 +108,13 @@ impl Authority {
         self.certificate_by(params)
     }
 
+    /// One of the first version of X.509, for no name in particular, as `openssl x509 -req` made them until 3.2.
+    pub fn certificate_of_version_1(&self) -> Certificate {
+        let key = new_key();
+        let certificate = params(&NAMES).signed_by(&key, &self.issuer).expect("sign");
+        Certificate::of_version_1(&certificate, self.issuer.key(), &key)
+    }
+
     fn certificate_by(&self, params_of_authority: CertificateParams) -> Certificate {
         let between = CertifiedIssuer::signed_by(params_of_authority, new_key(), &self.issuer);
         let between = between.expect("sign an authority");
@@ -134,6 +156,17 @@ impl Certificate {
         Self::by_itself(&params)
     }
 
+    /// One of the first version of X.509 that vouches for itself.
+    pub fn self_signed_of_version_1() -> Self {
+        let key = new_key();
+        let certificate = params(&NAMES).self_signed(&key).expect("sign itself");
+        Self::of_version_1(&certificate, &key, &key)
+    }
+
+    fn of_version_1(certificate: &rcgen::Certificate, signer: &KeyPair, key: &KeyPair) -> Self {
+        Self::with(vec![version_1(certificate.der(), signer)], key)
+    }
+
     fn by_itself(params: &CertificateParams) -> Self {
         let key = new_key();
         let certificate = params.self_signed(&key).expect("sign itself");
@@ -141,17 +174,56 @@ impl Certificate {
     }
 
     fn new(chain: &[&rcgen::Certificate], key: &KeyPair) -> Self {
+        let ders = chain.iter().map(|certificate| certificate.der().clone());
+        Self::with(ders.collect(), key)
+    }
+
+    fn with(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
         let der = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let usable = any_supported_type(&der).expect("a usable key");
-        let ders = chain.iter().map(|certificate| certificate.der().clone());
         Self {
-            key: CertifiedKey::new(ders.collect(), usable),
-            pem: chain.iter().map(|certificate| certificate.pem()).collect(),
+            pem: chain.iter().map(pem).collect(),
+            key: CertifiedKey::new(chain, usable),
             key_pem: key.serialize_pem(),
         }
     }
 }
 
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    let text = BASE64_STANDARD.encode(certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+/// The same certificate in the first version of X.509: without its number in front and the extensions at the end.
+fn version_1(certificate: &CertificateDer<'_>, signer: &KeyPair) -> CertificateDer<'static> {
+    let [signed, algorithm, _] = parts(certificate)[..] else {
+        panic!("a certificate has three parts");
+    };
+    let fields = parts(signed);
+    let signed = tagged(0x30, &fields[1..fields.len() - 1].concat());
+    let signature = [&[0][..], &signer.sign(&signed).expect("sign")].concat();
+    let parts = [&signed, algorithm, &*tagged(0x03, &signature)];
+    tagged(0x30, &parts.concat()).into()
+}
+
+/// The values inside a value of DER, whole.
+fn parts(value: &[u8]) -> Vec<&[u8]> {
+    let inside = AnyRef::from_der(value).expect("a value").value();
+    let mut reader = SliceReader::new(inside).expect("values");
+    let next = || (!reader.is_finished()).then(|| reader.tlv_bytes().expect("a value"));
+    iter::from_fn(next).collect()
+}
+
+fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).expect("not that much");
+    let [high, low] = length.to_be_bytes();
+    let head: &[u8] = match length {
+        0..128 => &[tag, low],
+        128..256 => &[tag, 0x81, low],
+        _ => &[tag, 0x82, high, low],
+    };
+    [head, content].concat()
+}
 fn new_key() -> KeyPair {
     KeyPair::generate().expect("generate a key")
 }
