@@ -67,8 +67,8 @@ fn by_key(
         let checked = key.verify_signature(*algorithm, message, signature.signature());
         checked.is_ok()
     });
-    match is_signed {
-        true => Ok(HandshakeSignatureValid::assertion()),
-        false => Err(CertificateError::BadSignature.into()),
+    if is_signed {
+        return Ok(HandshakeSignatureValid::assertion());
     }
+    Err(CertificateError::BadSignature.into())
 }

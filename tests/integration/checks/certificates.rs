@@ -22,6 +22,7 @@ tests![
     too_few_days,
     the_days_that_are_left_of_the_root,
     the_first_version_of_x_509,
+    a_certificate_without_its_key,
     a_peer_without_a_word_on_a_client_certificate,
 ];
 
@@ -216,6 +217,40 @@ fn the_first_version_of_x_509() {
         ),
         ("alone", "tls", "certificate is self-signed"),
     ];
+    assert_down(&dir, run, &table);
+}
+
+/// Of either version, and with either belief: the handshake is a whole one.
+fn a_certificate_without_its_key() {
+    let (dir, mut config) = begin();
+    let (mut checks, mut held) = (Vec::new(), Vec::new());
+    for (name, make) in [
+        ("new", Certificate::self_signed as fn() -> Certificate),
+        ("old", Certificate::self_signed_of_version_1),
+    ] {
+        for (number, version) in [&TLS12, &TLS13].into_iter().enumerate() {
+            let stolen = make().stolen();
+            dir.write(&format!("{name}-{number}.pem"), &stolen.pem);
+            let peer = serving(TlsServer::speaking(stolen, version));
+            for (suffix, key, value) in [
+                ("named", "ca_file", format!("{name}-{number}.pem")),
+                ("any", "verify", "no".to_owned()),
+            ] {
+                let check = format!("{name}-{number}-{suffix}");
+                config = config
+                    .check(&check, "https", peer.at("localhost"), "node")
+                    .key(key, value);
+                checks.push(check);
+            }
+            held.push(peer);
+        }
+    }
+    dir.configure(&config);
+    let run = dir.heartbeat().once();
+    let table: Vec<_> = checks
+        .iter()
+        .map(|name| (name.as_str(), "tls", "signature"))
+        .collect();
     assert_down(&dir, run, &table);
 }
 

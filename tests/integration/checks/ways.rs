@@ -68,9 +68,10 @@ fn only_one_family() {
         .key("family", "ipv6");
     let dir = Workdir::with(&config);
     // Whether localhost has an IPv6 address is the machine's affair; the peer has none.
-    let expected = match localhost().iter().any(IpAddr::is_ipv6) {
-        true => ("six", "connect", "connection refused"),
-        false => ("six", "resolve", "the name has no ipv6 address"),
+    let expected = if localhost().iter().any(IpAddr::is_ipv6) {
+        ("six", "connect", "connection refused")
+    } else {
+        ("six", "resolve", "the name has no ipv6 address")
     };
     assert_down(&dir, dir.heartbeat().once(), &[expected]);
 }
@@ -132,9 +133,10 @@ fn all_of_what_localhost_is() {
     let (dir, run) = asking(Peer::down().at("127.0.0.1"), "all");
     assert_down(&dir, run, &[("web", "connect", "refused")]);
     let (dir, run) = asking(peer.at("localhost"), "all");
-    match localhost().iter().any(IpAddr::is_ipv6) {
-        true => assert_down(&dir, run, &[("web", "connect", "refused (::1)")]),
-        false => assert_up(&dir, run, &["web"]),
+    if localhost().iter().any(IpAddr::is_ipv6) {
+        assert_down(&dir, run, &[("web", "connect", "refused (::1)")]);
+    } else {
+        assert_up(&dir, run, &["web"]);
     }
 }
 

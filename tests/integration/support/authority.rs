@@ -163,6 +163,12 @@ impl Certificate {
         Self::of_version_1(&certificate, &key, &key)
     }
 
+    /// The same certificate, in the hands of one who has not got its key.
+    pub fn stolen(self) -> Self {
+        let chain = self.key.cert.clone();
+        Self::with(chain, &new_key())
+    }
+
     fn of_version_1(certificate: &rcgen::Certificate, signer: &KeyPair, key: &KeyPair) -> Self {
         Self::with(vec![version_1(certificate.der(), signer)], key)
     }
@@ -195,14 +201,14 @@ fn pem(certificate: &CertificateDer<'_>) -> String {
 }
 
 /// The same certificate in the first version of X.509: without its number in front and the extensions at the end.
-fn version_1(certificate: &CertificateDer<'_>, signer: &KeyPair) -> CertificateDer<'static> {
-    let [signed, algorithm, _] = parts(certificate)[..] else {
+fn version_1(certificate: &CertificateDer<'_>, by: &KeyPair) -> CertificateDer<'static> {
+    let [content, algorithm, _] = parts(certificate)[..] else {
         panic!("a certificate has three parts");
     };
-    let fields = parts(signed);
-    let signed = tagged(0x30, &fields[1..fields.len() - 1].concat());
-    let signature = [&[0][..], &signer.sign(&signed).expect("sign")].concat();
-    let parts = [&signed, algorithm, &*tagged(0x03, &signature)];
+    let fields = parts(content);
+    let content = tagged(0x30, &fields[1..fields.len() - 1].concat());
+    let signature = [&[0][..], &by.sign(&content).expect("sign")].concat();
+    let parts = [&content, algorithm, &*tagged(0x03, &signature)];
     tagged(0x30, &parts.concat()).into()
 }
 
