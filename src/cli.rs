@@ -64,11 +64,20 @@ pub enum Ask {
         format: Format,
     },
     /// Take the node out of rotation, whatever the checks say
-    Drain(Pause),
+    #[command(after_help = WAIT_EXIT)]
+    Drain {
+        /// How long it lasts, and why
+        #[command(flatten)]
+        pause: Pause,
+        /// How long it is waited for
+        #[command(flatten)]
+        patience: Patience,
+    },
     /// Run no commands, whatever the checks say
     Hold(Pause),
     /// End drain or hold
-    Resume,
+    #[command(after_help = WAIT_EXIT)]
+    Resume(Patience),
     /// Play results through the decisions, and show what would be run
     Simulate {
         /// Passes and failures of a check, round by round; its last one goes on, and other checks pass
@@ -89,6 +98,14 @@ pub struct Pause {
     pub reason: Vec<String>,
 }
 
+/// How long the daemon is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Patience {
+    /// Return when the daemon has done it, at most this long: 30s, 5m
+    #[arg(long, value_name = "DURATION", value_parser = settings::duration)]
+    pub wait: Option<Duration>,
+}
+
 /// How the status is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -107,7 +124,8 @@ Exit status:
   2  usage or configuration; nothing was run
   3  heartbeat could not do its work: the lock is held, the log cannot be opened,
      privileges cannot be changed, an action failed, the state could not be kept;
-     status: unknown, out of date, or something wanted is not applied
+     status: unknown, out of date, or something wanted is not applied;
+     --wait: what was ordered is not done by then
 
 Signals: SIGTERM and SIGINT stop it, a second one also kills a running command;
 SIGHUP reopens the log and reads the configuration again.";
@@ -115,6 +133,10 @@ SIGHUP reopens the log and reads the configuration again.";
 const STATUS_EXIT: &str = "\
 Exit status: 0 healthy and everything applied; 1 unhealthy;
 3 unknown, out of date, or something wanted is not applied.";
+
+const WAIT_EXIT: &str = "\
+Exit status: 0 ordered, and with --wait done;
+3 not ordered, or with --wait not done by then (the order stays).";
 
 /// How heartbeat runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,7 +260,8 @@ mod tests {
             lasts: Some(Duration::from_secs(1800)),
             reason: vec!["kernel".to_owned(), "update".to_owned()],
         };
-        assert_eq!(drain.ask, Some(Ask::Drain(pause)));
+        let patience = Patience { wait: None };
+        assert_eq!(drain.ask, Some(Ask::Drain { pause, patience }));
         assert_eq!(drain.config, PathBuf::from("x"));
         for wrong in [
             "drain",

@@ -1,11 +1,10 @@
 //! What an operator asks of heartbeat beside running it: how it stands, maintenance, a rehearsal.
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::cli::{Ask, Exit, Format, Pause};
+use crate::cli::{Ask, Exit, Format, Patience, Pause};
 use crate::config::Config;
 use crate::file::refusal;
 use crate::maintenance::{self, Kind, Maintenance};
@@ -17,9 +16,6 @@ use crate::status;
 /// need nothing of it but the place of the state.
 #[must_use]
 pub fn answer(path: &Path, ask: &Ask) -> Exit {
-    if let Ask::Simulate { results } = ask {
-        return simulate(path, results);
-    }
     let statefile = match Config::statefile(path) {
         Ok(statefile) => absolute(&statefile),
         Err(problem) => {
@@ -29,9 +25,10 @@ pub fn answer(path: &Path, ask: &Ask) -> Exit {
     };
     let answer = match ask {
         Ask::Status { format } => Ok(show_status(&statefile, *format)),
-        Ask::Drain(pause) => begin(&statefile, Kind::Drain, pause),
-        Ask::Hold(pause) => begin(&statefile, Kind::Hold, pause),
-        Ask::Resume | Ask::Simulate { .. } => resume(&statefile),
+        Ask::Drain { pause, patience } => begin(&statefile, Kind::Drain, pause, patience.wait),
+        Ask::Hold(pause) => begin(&statefile, Kind::Hold, pause, None),
+        Ask::Resume(Patience { wait }) => resume(&statefile, *wait),
+        Ask::Simulate { results } => return simulate(path, results),
     };
     match answer {
         Ok((text, exit)) => {
@@ -67,7 +64,12 @@ fn show_status(statefile: &Path, format: Format) -> (String, Exit) {
     (status.show(format, colour), status.exit())
 }
 
-fn begin(statefile: &Path, kind: Kind, pause: &Pause) -> anyhow::Result<(String, Exit)> {
+fn begin(
+    statefile: &Path,
+    kind: Kind,
+    pause: &Pause,
+    patience: Option<Duration>,
+) -> anyhow::Result<(String, Exit)> {
     let reason = pause.reason.join(" ");
     if reason.trim().is_empty() {
         tell("heartbeat: the reason is blank; say why");
@@ -76,15 +78,40 @@ fn begin(statefile: &Path, kind: Kind, pause: &Pause) -> anyhow::Result<(String,
     let path = maintenance::path_beside(statefile);
     let maintenance = Maintenance::new(kind, &reason, SystemTime::now(), pause.lasts);
     maintenance::enter(&path, &maintenance).map_err(|error| failed(&path, &error))?;
-    let mut text = format!("Maintenance: {maintenance}.\n");
-    if !is_kept(statefile) {
-        let _ = writeln!(
-            text,
-            "No heartbeat that runs keeps {}: the next one that does will obey.",
-            statefile.display()
-        );
+    show(&format!("Maintenance: {maintenance}.\n"));
+    if is_kept(statefile) {
+        return Ok(done(statefile, Some(&maintenance), patience));
     }
-    Ok((text, Exit::Good))
+    Ok(no_daemon(statefile, patience))
+}
+
+/// Waits for what was ordered, if it is to be waited for.
+fn done(
+    statefile: &Path,
+    ordered: Option<&Maintenance>,
+    patience: Option<Duration>,
+) -> (String, Exit) {
+    let Some(patience) = patience else {
+        return (String::new(), Exit::Good);
+    };
+    match status::wait(&StateFile::new(statefile), ordered, patience) {
+        Ok(took) => (
+            format!("Done after {}.\n", status::precise(took)),
+            Exit::Good,
+        ),
+        Err(why) => {
+            tell(&format!("heartbeat: not done: {why}"));
+            (String::new(), Exit::Failed)
+        }
+    }
+}
+
+fn no_daemon(statefile: &Path, patience: Option<Duration>) -> (String, Exit) {
+    let text = format!(
+        "No heartbeat that runs keeps {}: the next one that does will obey.\n",
+        statefile.display()
+    );
+    (text, patience.map_or(Exit::Good, |_| Exit::Failed))
 }
 
 /// Whether some daemon keeps this state.
@@ -94,14 +121,18 @@ fn is_kept(statefile: &Path) -> bool {
     writer.is_some_and(|writer| !writer.is_once && writer.is_there())
 }
 
-fn resume(statefile: &Path) -> anyhow::Result<(String, Exit)> {
+fn resume(statefile: &Path, patience: Option<Duration>) -> anyhow::Result<(String, Exit)> {
     let path = maintenance::path_beside(statefile);
     let was = maintenance::resume(&path).map_err(|error| failed(&path, &error))?;
     let text = match was {
         Some(was) => format!("Maintenance has ended (it was {was}).\n"),
         None => "No maintenance was in force.\n".to_owned(),
     };
-    Ok((text, Exit::Good))
+    show(&text);
+    if patience.is_some() && !is_kept(statefile) {
+        return Ok(no_daemon(statefile, patience));
+    }
+    Ok(done(statefile, None, patience))
 }
 
 fn failed(path: &Path, error: &io::Error) -> anyhow::Error {

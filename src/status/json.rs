@@ -26,6 +26,7 @@
 //! | `maintenance.reason` | text | in the operator's words, at most 300 characters |
 //! | `maintenance.since` | time | when it was ordered |
 //! | `maintenance.until` | time, `null` | when it ends by itself |
+//! | `maintenance_pending` | boolean | the daemon has not taken it, or its end, up yet; `applied` is false until then |
 //! | `maintenance_damage` | text, `null` | what is wrong with the maintenance file, which then changes nothing |
 //! | `guard` | object, `null` | what `demotion_guard` has said last |
 //! | `guard.status` | text | how it ended: `exit status 1` |
@@ -93,6 +94,7 @@ struct Object<'a> {
     pid: Option<i32>,
     configuration: Option<Configuration<'a>>,
     maintenance: Option<Ordered<'a>>,
+    maintenance_pending: bool,
     maintenance_damage: Option<&'a str>,
     guard: Option<Guard<'a>>,
     checks: Vec<Check<'a>>,
@@ -216,6 +218,7 @@ fn object(status: &Status) -> Object<'_> {
         pid: state.map(|state| state.writer.pid),
         configuration: state.map(|state| configuration(state, status)),
         maintenance: status.maintenance().map(ordered),
+        maintenance_pending: status.is_pending,
         maintenance_damage: state.and_then(|state| state.damage.as_deref()),
         guard: state
             .and_then(|state| state.guard.as_ref())

@@ -17,13 +17,16 @@ use crate::converge::Place;
 use crate::file::reason;
 use crate::health::Health;
 use crate::maintenance::{self, Maintenance};
-use crate::state::{ActionState, Ran, Refused, State, StateFile};
+use crate::state::{ActionState, Ran, Refused, State, StateFile, Writer};
 
 pub use crate::cli::Format;
 
 mod json;
 mod prometheus;
 mod text;
+mod wait;
+
+pub use wait::wait;
 
 /// What is known of the node, and whether it still holds.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub struct Status {
     state: Option<State>,
     /// Why it says nothing about the present.
     doubt: Option<String>,
+    /// What the operator has ordered since it was written, which may be an end, is still to be taken up.
+    is_pending: bool,
     now: Moment,
     wall: SystemTime,
 }
@@ -49,15 +54,39 @@ pub fn read(file: &StateFile) -> Status {
         Ok((state, odd)) => (state, odd.map(|odd| format!("it is not understood: {odd}"))),
         Err(error) => (None, Some(reason(&error))),
     };
-    if let Some(state) = state.as_mut().filter(|state| state.writer.is_once) {
-        // Of what was ordered since the last one-shot the state says nothing yet.
-        match maintenance::read(&maintenance::path_beside(file.path())) {
-            Ok(ordered) => (state.maintenance, state.damage) = (ordered, None),
-            Err(how) => state.damage = Some(how),
-        }
+    let wall = SystemTime::now();
+    let ordered = maintenance::read(&maintenance::path_beside(file.path()));
+    let is_new = state
+        .as_mut()
+        .is_some_and(|state| hear(state, ordered, wall));
+    let writer = state.as_ref().map(|state| &state.writer);
+    let is_there = writer.is_some_and(Writer::is_there);
+    // A one-shot is not there to take anything up.
+    let is_pending = is_new && is_there && writer.is_some_and(|writer| !writer.is_once);
+    Status {
+        is_pending,
+        ..Status::of(state, odd, Moment::now(), wall, is_there)
     }
-    let is_there = state.as_ref().is_some_and(|state| state.writer.is_there());
-    Status::of(state, odd, Moment::now(), SystemTime::now(), is_there)
+}
+
+/// Puts into the state what the maintenance file says now, and gives whether that is something new. A daemon says itself
+/// what it thinks of a damaged file.
+fn hear(state: &mut State, ordered: Result<Option<Maintenance>, String>, wall: SystemTime) -> bool {
+    let in_force = |maintenance: &Maintenance| maintenance.is_in_force(wall);
+    match ordered {
+        Ok(ordered) => {
+            let ordered = ordered.filter(in_force);
+            let before = state.maintenance.take().filter(in_force);
+            let is_new = before != ordered;
+            (state.maintenance, state.damage) = (ordered, None);
+            is_new
+        }
+        Err(how) if state.writer.is_once => {
+            state.damage = Some(how);
+            false
+        }
+        Err(_) => false,
+    }
 }
 
 impl Status {
@@ -79,6 +108,7 @@ impl Status {
         Self {
             state,
             doubt,
+            is_pending: false,
             now,
             wall,
         }
@@ -120,14 +150,15 @@ impl Status {
         state.map_or(Health::Unknown, |state| state.system.health)
     }
 
-    /// Whether every action is, or was last known to be, where it is wanted.
+    /// Whether every action is, or was last known to be, where it is wanted, and nothing new is wanted.
     fn is_applied(&self) -> bool {
-        let actions = self.state.as_ref().map(|state| &state.actions);
-        actions.is_some_and(|actions| {
-            actions
-                .iter()
-                .all(|action| is_at_rest(action) != Some(false))
-        })
+        self.state.is_some() && !self.is_pending && self.open().next().is_none()
+    }
+
+    /// The actions that are not where they are wanted.
+    fn open(&self) -> impl Iterator<Item = &ActionState> {
+        let actions = self.state.iter().flat_map(|state| &state.actions);
+        actions.filter(|action| is_at_rest(action) == Some(false))
     }
 
     /// The maintenance that is in force.
@@ -230,7 +261,8 @@ fn brief(duration: Duration) -> String {
 }
 
 /// How long something took: `12ms`, `1.5s`, `5m12s`.
-fn precise(duration: Duration) -> String {
+#[must_use]
+pub fn precise(duration: Duration) -> String {
     match duration.as_millis() {
         0 => "<1ms".to_owned(),
         millis @ 1..1000 => format!("{millis}ms"),

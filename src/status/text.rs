@@ -101,9 +101,7 @@ impl Page {
 
     /// What keeps the node from its place, or heartbeat from what it was told.
     fn orders(&mut self, status: &Status, state: &State) {
-        let is_open = |action: &&ActionState| is_at_rest(action) == Some(false);
-        let open = state.actions.iter().filter(is_open);
-        let open: Vec<&str> = open.map(|action| action.name.as_str()).collect();
+        let open: Vec<&str> = status.open().map(|action| action.name.as_str()).collect();
         if !open.is_empty() {
             let (count, of) = (open.len(), state.actions.len());
             let text = format!("{count} of {of} actions: {}", open.join(", "));
@@ -111,6 +109,11 @@ impl Page {
         }
         if let Some(maintenance) = status.maintenance() {
             self.fact("maintenance", &ordered(maintenance, status), ODD);
+        }
+        if status.is_pending {
+            let what = status.maintenance().map_or("its end", |_| "it");
+            let text = format!("the daemon has not taken {what} up yet");
+            self.fact("maintenance", &text, ODD);
         }
         if let Some(damage) = &state.damage {
             let text = format!("its file is damaged, so what was said before holds: {damage}");
@@ -318,7 +321,7 @@ fn ended(ran: &Ran, status: &Status) -> String {
 }
 
 /// How a command has failed, and its last words.
-fn failure(ran: &Ran) -> Vec<String> {
+pub(super) fn failure(ran: &Ran) -> Vec<String> {
     let last = ran.output.lines().rfind(|line| !line.trim().is_empty());
     let texts = [Some(ran.status.as_str()), last];
     let texts = texts.into_iter().flatten().filter(|_| !ran.worked);

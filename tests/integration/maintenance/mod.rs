@@ -13,6 +13,7 @@ mod drain;
 mod hold;
 mod lasting;
 mod once;
+mod waited;
 
 pub fn tests() -> Vec<Trial> {
     [
@@ -22,6 +23,7 @@ pub fn tests() -> Vec<Trial> {
         hold::tests(),
         lasting::tests(),
         once::tests(),
+        waited::tests(),
     ]
     .into_iter()
     .flatten()
