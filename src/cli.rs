@@ -111,7 +111,7 @@ pub struct Patience {
 pub enum Format {
     /// Tables that fit 80 columns.
     Text,
-    /// One object; its fields are in the README.
+    /// One object, described in README and manual.
     Json,
     /// The text exposition format.
     Prometheus,

@@ -41,6 +41,7 @@ struct Page {
     roff: Roff,
     line: Vec<Inline>,
     face: Face,
+    link: String,
     is_code: bool,
     /// How deep in lists.
     depth: usize,
@@ -61,7 +62,7 @@ impl Page {
                 }
             }
             Event::Text(text) => self.word(&text),
-            Event::Code(text) => self.line.push(bold(text.to_string())),
+            Event::Code(text) => self.line.push(bold(installed(&text))),
             Event::SoftBreak | Event::HardBreak => self.flush(),
             other => panic!("the README has what no page can show yet: {other:?}"),
         }
@@ -102,7 +103,8 @@ impl Page {
             Tag::Emphasis => self.face = Face::Emphasis,
             Tag::Table(_) => self.titles.clear(),
             Tag::TableHead => self.is_head = true,
-            Tag::Heading { .. } | Tag::TableRow | Tag::TableCell | Tag::Link { .. } => {}
+            Tag::Link { dest_url, .. } => self.link = dest_url.to_string(),
+            Tag::Heading { .. } | Tag::TableRow | Tag::TableCell => {}
             other => panic!("the README has what no page can show yet: {other:?}"),
         }
     }
@@ -138,6 +140,9 @@ impl Page {
                     self.cells.push(cell);
                 }
             }
+            TagEnd::Link if self.link.starts_with("http") => {
+                self.word(&format!(" ({})", self.link.clone()));
+            }
             TagEnd::TableHead => self.is_head = false,
             TagEnd::TableRow => self.row(),
             _ => {}
@@ -172,6 +177,14 @@ impl Page {
     fn control(&mut self, name: &str, arguments: &[&str]) {
         self.roff.control(name, arguments.iter().copied());
     }
+}
+
+/// Where the package has an example.
+fn installed(text: &str) -> String {
+    if text.starts_with("examples/") {
+        return format!("/usr/share/doc/heartbeat-rotation/{text}");
+    }
+    text.to_owned()
 }
 
 fn text(line: &[Inline]) -> String {

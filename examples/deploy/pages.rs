@@ -1,7 +1,8 @@
 //! The manual pages: a template each, and what its `@` lines ask for.
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use heartbeat::cli::Args;
 
 use super::markdown;
@@ -134,20 +135,54 @@ fn part(render: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
     lines.map(|line| line.to_owned() + "\n").collect()
 }
 
+/// `heartbeat drain [--for DURATION] REASON ...`: clap_mangen leaves out the values.
 fn synopsis_of(command: &Command) -> String {
-    part(|text| Man::new(command.clone()).render_synopsis_section(text))
+    let mut line = vec![bold(command.get_bin_name().unwrap_or_default())];
+    for arg in command.get_opts().chain(command.get_positionals()) {
+        line.push(roman(" "));
+        line.extend(usage(arg));
+    }
+    let mut page = Roff::new();
+    page.text(line);
+    page.to_roff()
 }
 
+fn usage(arg: &Arg) -> Vec<Inline> {
+    let values = arg.get_value_names().unwrap_or_default();
+    let value = values.first().filter(|_| arg.get_action().takes_values());
+    let value = value.map(|value| italic(value.as_str()));
+    let short = arg.get_short().map(|short| format!("-{short}"));
+    let name = short.or_else(|| arg.get_long().map(|long| format!("--{long}")));
+    let Some(name) = name else {
+        return value.into_iter().chain([roman(" ...")]).collect();
+    };
+    let value = value.map(|value| [roman(" "), value]);
+    let value = value.into_iter().flatten();
+    let (begin, end) = ([roman("["), bold(name)], [roman("]")]);
+    begin.into_iter().chain(value).chain(end).collect()
+}
+
+/// Defaults are told behind the help: clap_mangen has them in the tag.
 fn options(command: &Command) -> String {
-    part(|text| Man::new(command.clone()).render_options_section(text))
+    let with_default = |arg: Arg| {
+        let values = arg.get_default_values().iter();
+        let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+        match (&values[..], arg.get_help()) {
+            ([value], Some(help)) => {
+                let help = format!("{help} (default: {value})");
+                arg.help(help).hide_default_value(true)
+            }
+            _ => arg,
+        }
+    };
+    let command = command.clone().mut_args(with_default);
+    part(|text| Man::new(command).render_options_section(text))
 }
 
 fn synopsis() -> String {
     let whole = command();
     let asked: Vec<_> = subcommands().map(|sub| synopsis_of(&sub)).collect();
-    let running = whole.mut_subcommands(|sub| sub.hide(true));
-    let running = synopsis_of(&running).replace(" [\\fIsubcommands\\fR]", "");
-    format!("{running}.br\n{}", asked.join(".br\n"))
+    format!("{}.br\n{}", synopsis_of(&whole), asked.join(".br\n"))
 }
 
 fn subcommands() -> impl Iterator<Item = Command> {
