@@ -8,6 +8,7 @@ use crate::cli::{Ask, Exit, Format, Patience, Pause};
 use crate::config::Config;
 use crate::file::refusal;
 use crate::maintenance::{self, Kind, Maintenance};
+use crate::report::stderr::complain;
 use crate::simulate;
 use crate::state::StateFile;
 use crate::status;
@@ -19,7 +20,7 @@ pub fn answer(path: &Path, ask: &Ask) -> Exit {
     let statefile = match Config::statefile(path) {
         Ok(statefile) => absolute(&statefile),
         Err(problem) => {
-            tell(&problem);
+            complain(&problem);
             return Exit::Usage;
         }
     };
@@ -36,7 +37,7 @@ pub fn answer(path: &Path, ask: &Ask) -> Exit {
             exit
         }
         Err(error) => {
-            tell(&format!("heartbeat: {error:#}"));
+            complain(&format!("heartbeat: {error:#}"));
             Exit::Failed
         }
     }
@@ -50,10 +51,6 @@ fn absolute(path: &Path) -> PathBuf {
 /// To stdout, and on when nobody listens: `println!` would panic.
 fn show(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
-}
-
-fn tell(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn show_status(statefile: &Path, format: Format) -> (String, Exit) {
@@ -72,7 +69,7 @@ fn begin(
 ) -> anyhow::Result<(String, Exit)> {
     let reason = pause.reason.join(" ");
     if reason.trim().is_empty() {
-        tell("heartbeat: the reason is blank; say why");
+        complain("heartbeat: the reason is blank; say why");
         return Ok((String::new(), Exit::Usage));
     }
     let path = maintenance::path_beside(statefile);
@@ -100,7 +97,7 @@ fn done(
             Exit::Good,
         ),
         Err(why) => {
-            tell(&format!("heartbeat: not done: {why}"));
+            complain(&format!("heartbeat: not done: {why}"));
             (String::new(), Exit::Failed)
         }
     }
@@ -147,7 +144,7 @@ fn simulate(path: &Path, results: &[String]) -> Exit {
             Exit::Good
         }
         Err(wrong) => {
-            tell(&wrong);
+            complain(&wrong);
             Exit::Usage
         }
     }

@@ -22,7 +22,7 @@ use crate::process::detach::{self, Side, Starter};
 use crate::process::lock::{Held, Lock};
 use crate::process::notify::Manager;
 use crate::process::{self, identity::Identity, init};
-use crate::report::{self, logger::Logger, logger::claim_terminal};
+use crate::report::{self, logger::Logger, stderr::claim_terminal, stderr::complain};
 use crate::runner::Runner;
 use crate::state::StateFile;
 use crate::timing;
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Exit {
     let config = match Config::load(&args.config) {
         Ok(config) => config,
         Err(problems) => {
-            tell(&problems.to_string());
+            complain(&problems.to_string());
             return Exit::Usage;
         }
     };
@@ -51,12 +51,14 @@ pub fn run(args: &Args) -> Exit {
     process::clean_up_inheritance();
     let mode = mode(args, &config);
     if mode == Mode::Daemon && config.general.logfile == LogTarget::Stderr {
-        tell("heartbeat: logfile = stderr does not go with --daemonize: a daemon has no stderr");
+        complain(
+            "heartbeat: logfile = stderr does not go with --daemonize: a daemon has no stderr",
+        );
         return Exit::Usage;
     }
     start(args, config, mode).unwrap_or_else(|error| {
         if !args.quiet || error.downcast_ref::<Held>().is_none() {
-            tell(&format!("heartbeat: {error:#}"));
+            complain(&format!("heartbeat: {error:#}"));
         }
         Exit::Failed
     })
@@ -65,7 +67,7 @@ pub fn run(args: &Args) -> Exit {
 fn mode(args: &Args, config: &Config) -> Mode {
     match args.mode(config.general.daemonize) {
         Mode::Daemon if init::is_below() => {
-            tell("heartbeat: not detached, as process 1 would end, and everything with it");
+            complain("heartbeat: not detached, as process 1 would end, and everything with it");
             Mode::Foreground
         }
         mode => mode,
@@ -77,20 +79,15 @@ fn as_first_process() -> Exit {
     match init::run() {
         Ok(status) => Exit::of_child(status),
         Err(error) => {
-            tell(&format!("heartbeat: {error:#}"));
+            complain(&format!("heartbeat: {error:#}"));
             Exit::Failed
         }
     }
 }
 
-/// To stderr, and on when nobody listens: `eprintln!` would panic.
-fn tell(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
-}
-
 fn test(args: &Args, config: &Config) -> Exit {
     for warning in &config.warnings {
-        tell(warning);
+        let _ = writeln!(io::stderr(), "{warning}");
     }
     let counted = |count: usize, what: &str| match count {
         1 => format!("1 {what}"),

@@ -135,7 +135,7 @@ fn part(render: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
     lines.map(|line| line.to_owned() + "\n").collect()
 }
 
-/// `heartbeat drain [--for DURATION] REASON ...`: clap_mangen leaves out the values.
+/// `heartbeat drain [--for DURATION] REASON ...`: `clap_mangen` leaves out the values.
 fn synopsis_of(command: &Command) -> String {
     let mut line = vec![bold(command.get_bin_name().unwrap_or_default())];
     for arg in command.get_opts().chain(command.get_positionals()) {
@@ -162,7 +162,7 @@ fn usage(arg: &Arg) -> Vec<Inline> {
     begin.into_iter().chain(value).chain(end).collect()
 }
 
-/// Defaults are told behind the help: clap_mangen has them in the tag.
+/// Defaults are told behind the help: `clap_mangen` has them in the tag.
 fn options(command: &Command) -> String {
     let with_default = |arg: Arg| {
         let values = arg.get_default_values().iter();

@@ -1,19 +1,15 @@
 //! Records to lines, and lines to the log and the terminal.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::Local;
 use log::{LevelFilter, Record};
-use nix::libc::{O_NOCTTY, O_NONBLOCK};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::logfile::LogFile;
+use super::stderr;
 use crate::config::{LogLevel, LogTarget};
 use crate::settings::plain;
 
@@ -118,21 +114,28 @@ impl Sink {
         };
         Ok(Self {
             on_stderr: file.is_none() || on_terminal,
-            is_journal: file.is_none() && stderr_is_the_journal(),
+            is_journal: file.is_none() && stderr::is_journal(),
             file,
             lost: 0,
         })
     }
 
     fn write(&mut self, record: &Record) {
-        let line = line(record);
+        let (level, message) = (level(record), record.args().to_string());
         if let Some(file) = &mut self.file {
-            file.write(&line, lost_lines);
+            file.write(&formatted(level, &message), |lost| {
+                formatted(LogLevel::Error, &lost_lines(lost))
+            });
         }
-        if self.is_journal {
-            to_stderr(&for_journal(record), &mut self.lost);
-        } else if self.on_stderr {
-            to_stderr(&line, &mut self.lost);
+        if self.on_stderr {
+            let form = if self.is_journal {
+                for_journal
+            } else {
+                formatted
+            };
+            stderr::offer(&form(level, &message), &mut self.lost, |lost| {
+                form(LogLevel::Error, &lost_lines(lost))
+            });
         }
     }
 }
@@ -155,53 +158,7 @@ fn filter(level: LogLevel) -> LevelFilter {
 
 fn lost_lines(lost: u64) -> String {
     let lines = if lost == 1 { "line" } else { "lines" };
-    let text = format!("{lost} {lines} of the log could not be written.");
-    formatted(LogLevel::Error, &text)
-}
-
-/// The terminal on stderr, opened once more: what is written there never waits. One that says it is ready may take less
-/// than a line, and who waits for the rest waits as long as nobody reads. (On stderr itself that would be set for
-/// everybody who has the terminal open.)
-static TERMINAL: OnceLock<File> = OnceLock::new();
-
-/// Opens the terminal, if stderr is one; to be called while we still may, before a change of user.
-pub fn claim_terminal() {
-    let mut options = File::options();
-    options.write(true).custom_flags(O_NONBLOCK | O_NOCTTY);
-    if io::stderr().is_terminal()
-        && let Ok(terminal) = options.open("/proc/self/fd/2")
-    {
-        // Another one would be the same.
-        let _ = TERMINAL.set(terminal);
-    }
-}
-
-fn push(piece: &[u8]) -> io::Result<()> {
-    match TERMINAL.get() {
-        Some(mut terminal) => terminal.write_all(piece),
-        None => io::stderr().write_all(piece),
-    }
-}
-
-/// Writes a line if that can be done at once: a terminal that has been stopped, or a pipe that nobody reads, must not
-/// hold up the loop. fern's own output to stderr would wait, and panic when it cannot write at all.
-fn to_stderr(line: &str, lost: &mut u64) {
-    /// What a pipe that is ready takes without waiting: `PIPE_BUF`, pipe(7).
-    const PIECE: usize = 4096;
-    let notice = match *lost {
-        0 => String::new(),
-        lost => lost_lines(lost),
-    };
-    for piece in [notice.as_bytes(), line.as_bytes()].concat().chunks(PIECE) {
-        let stderr = io::stderr();
-        let mut news = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-        let is_ready = poll(&mut news, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
-        if !is_ready || push(piece).is_err() {
-            *lost += 1;
-            return;
-        }
-    }
-    *lost = 0;
+    format!("{lost} {lines} of the log could not be written.")
 }
 
 fn level(record: &Record) -> LogLevel {
@@ -214,34 +171,16 @@ fn level(record: &Record) -> LogLevel {
     }
 }
 
-fn line(record: &Record) -> String {
-    formatted(level(record), &record.args().to_string())
-}
-
 /// `<3>message`: journald takes the level from there, and the time from its own clock (`sd-daemon(3)`).
-fn for_journal(record: &Record) -> String {
-    let severity = match level(record) {
+fn for_journal(level: LogLevel, message: &str) -> String {
+    let severity = match level {
         LogLevel::Critical => 2,
         LogLevel::Error => 3,
         LogLevel::Warning => 4,
         LogLevel::Info => 6,
         LogLevel::Debug => 7,
     };
-    format!("<{severity}>{}\n", plain(&record.args().to_string()))
-}
-
-/// Whether stderr still is what systemd has connected to journald: `systemd.exec(5)`, `$JOURNAL_STREAM`.
-fn stderr_is_the_journal() -> bool {
-    let Ok(meta) = io::stderr()
-        .as_fd()
-        .try_clone_to_owned()
-        .map(File::from)
-        .and_then(|f| f.metadata())
-    else {
-        return false;
-    };
-    let stream = format!("{}:{}", meta.dev(), meta.ino());
-    std::env::var("JOURNAL_STREAM").is_ok_and(|journal| journal == stream)
+    format!("<{severity}>{}\n", plain(message))
 }
 
 /// `2026-11-22 15:04:05 INFO     message`, local time; whatever the message holds stays on one line.

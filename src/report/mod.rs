@@ -2,6 +2,7 @@
 
 pub mod logfile;
 pub mod logger;
+pub mod stderr;
 
 use std::collections::HashMap;
 use std::io;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::support::config::Config;
+use crate::support::heartbeat::Heartbeat;
 use crate::support::peer::Peer;
 use crate::support::script::RELOADED;
 use crate::support::wait::wait_for;
@@ -25,6 +26,7 @@ tests![
     one_that_does_not_read_holds_nobody_up,
     one_shots_say_nothing,
     the_journal_gets_levels_and_no_time,
+    what_stops_a_start_is_an_error_in_the_journal,
     another_streams_name_is_not_believed,
 ];
 
@@ -227,14 +229,18 @@ fn one_shots_say_nothing() {
     assert!(manager.socket.recv(&mut [0; 64]).is_err());
 }
 
-/// Runs a one-shot whose stderr is a file that the environment calls the journal, truly or not.
+/// What a one-shot leaves in a file on stderr that the environment calls the journal, truly or not.
 fn journal_lines(is_true: bool) -> String {
     let peer = Peer::down();
     let dir = Workdir::with(&quick(&peer).general("logfile", "stderr"));
+    with_journal(&dir, is_true).once().expect(1);
+    dir.read("journal")
+}
+
+fn with_journal(dir: &Workdir, is_true: bool) -> Heartbeat<'_> {
     let named = if is_true { "%d:%i" } else { "1%d:%i" };
     let script = format!("exec 2> journal; JOURNAL_STREAM=$(stat -c {named} journal) exec \"$@\"");
-    dir.through(&script).once().expect(1);
-    dir.read("journal")
+    dir.through(&script)
 }
 
 fn the_journal_gets_levels_and_no_time() {
@@ -251,6 +257,27 @@ fn the_journal_gets_levels_and_no_time() {
         );
     }
     assert!(lines.lines().all(|line| line.starts_with('<')), "{lines}");
+}
+
+fn what_stops_a_start_is_an_error_in_the_journal() {
+    let dir = Workdir::new();
+    dir.write(
+        "heartbeat.conf",
+        "[general]\nthreads = many\ninterval = soon\n",
+    );
+    with_journal(&dir, true).once().expect(2);
+    let lines = dir.read("journal");
+    let begins = "<3>heartbeat.conf:";
+    assert!(lines.lines().count() > 1, "{lines}");
+    assert!(
+        lines.lines().all(|line| line.starts_with(begins)),
+        "{lines}"
+    );
+    let peer = Peer::down();
+    dir.configure(&quick(&peer).general("pidfile", "/no/such/folder/pid"));
+    with_journal(&dir, true).once().expect(3);
+    let lines = dir.read("journal");
+    assert!(lines.starts_with("<3>heartbeat: pidfile "), "{lines}");
 }
 
 fn another_streams_name_is_not_believed() {
