@@ -76,6 +76,23 @@ pub struct Document {
     pub lines: usize,
 }
 
+/// After so many problems a file is something else than a configuration.
+const MOST_PROBLEMS: usize = 1000;
+
+impl Document {
+    /// Notes a problem; of those that are too many, only that there are more.
+    fn note(&mut self, problem: Problem) {
+        match self.problems.len() {
+            0..MOST_PROBLEMS => self.problems.push(problem),
+            MOST_PROBLEMS => {
+                let text = format!("more than {MOST_PROBLEMS} problems; the rest is not told");
+                self.problems.push(Problem::new(problem.line, "", text));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Reads a whole file. Never fails: what cannot be read is among the problems.
 #[must_use]
 pub fn read(text: &str) -> Document {
@@ -248,9 +265,7 @@ impl Scan {
             }
             _ => String::new(),
         };
-        self.document
-            .problems
-            .push(Problem::new(number, place, text));
+        self.document.note(Problem::new(number, place, text));
     }
 
     fn extend_value(&mut self, line: &str) {
@@ -306,12 +321,13 @@ fn without_inline_comment(line: &str) -> &str {
 }
 
 fn note_doubled(document: &mut Document) {
+    let mut doubled = Vec::new();
     let mut sections: HashMap<&str, usize> = HashMap::new();
     for section in &document.sections {
         if let Some(first) = sections.get(section.name.as_str()) {
             let text = format!("section already begun on line {first}");
             let problem = Problem::of_section(section.line, &section.name, text);
-            document.problems.push(problem);
+            doubled.push(problem);
         } else {
             sections.insert(&section.name, section.line);
         }
@@ -320,11 +336,14 @@ fn note_doubled(document: &mut Document) {
             if let Some(first) = keys.get(entry.key.as_str()) {
                 let text = format!("key already given on line {first}");
                 let problem = Problem::of_key(entry.line, &section.name, &entry.key, text);
-                document.problems.push(problem);
+                doubled.push(problem);
             } else {
                 keys.insert(&entry.key, entry.line);
             }
         }
+    }
+    for problem in doubled {
+        document.note(problem);
     }
 }
 

@@ -15,6 +15,15 @@ const LARGEST: u64 = 1_000_000;
 /// Backups that are kept: `.1` is the newest.
 const BACKUPS: u32 = 4;
 
+/// What goes wrong with a log, to be told in it.
+#[derive(Debug)]
+pub enum Trouble {
+    /// So many lines could not be written.
+    Lost(u64),
+    /// It has grown too large, and cannot be moved away: why.
+    NotRotated(String),
+}
+
 /// The log file and its size.
 #[derive(Debug)]
 pub struct LogFile {
@@ -42,10 +51,15 @@ impl LogFile {
         })
     }
 
-    /// Writes one record, which ends in a line break. `notice` makes the record that tells how many were lost.
-    pub fn write(&mut self, record: &str, notice: impl Fn(u64) -> String) {
+    /// Writes one record, which ends in a line break. `notice` makes the record that tells of trouble.
+    pub fn write(&mut self, record: &str, notice: impl Fn(Trouble) -> String) {
+        if let Err(why) = self.make_room(record.len() as u64) {
+            let notice = notice(Trouble::NotRotated(file::reason(&why)));
+            // A disk that does not take it does not take the record either, which is counted.
+            let _ = self.append(notice.as_bytes());
+        }
         if self.lost > 0 {
-            let notice = notice(self.lost);
+            let notice = notice(Trouble::Lost(self.lost));
             if self.append(notice.as_bytes()).is_err() {
                 self.lost += 1;
                 return;
@@ -57,11 +71,15 @@ impl LogFile {
         }
     }
 
-    fn append(&mut self, record: &[u8]) -> io::Result<()> {
-        let length = record.len() as u64;
-        if self.rotates && self.size > 0 && self.size + length >= LARGEST {
-            self.rotate();
+    fn make_room(&mut self, length: u64) -> io::Result<()> {
+        if !self.rotates || self.size == 0 || self.size + length < LARGEST {
+            return Ok(());
         }
+        // It goes on, and is not tried again for each line.
+        self.rotate().inspect_err(|_| self.size = 0)
+    }
+
+    fn append(&mut self, record: &[u8]) -> io::Result<()> {
         let written = self.file.write(record)?;
         if written < record.len() {
             // A full disk has taken half of it, which would stand glued to the next record.
@@ -69,21 +87,19 @@ impl LogFile {
             self.file.set_len(length.saturating_sub(written as u64))?;
             return Err(io::ErrorKind::StorageFull.into());
         }
-        self.size += length;
+        self.size += record.len() as u64;
         Ok(())
     }
 
-    /// Moves the files on by one. Where that fails, as in a folder that may not be written, the old file goes on.
-    fn rotate(&mut self) {
+    /// Moves the files on by one. Where that fails, as in a folder that may not be written, none is lost.
+    fn rotate(&mut self) -> io::Result<()> {
         for number in (1..BACKUPS).rev() {
-            let _ = fs::rename(self.backup(number), self.backup(number + 1));
+            move_away(&self.backup(number), &self.backup(number + 1))?;
         }
-        let _ = fs::rename(&self.path, self.backup(1));
-        if self.reopen().is_err() {
+        move_away(&self.path, &self.backup(1))?;
+        self.reopen().inspect_err(|_| {
             let _ = fs::rename(self.backup(1), &self.path);
-            // Not again for each line: every try would move the backups on.
-            self.size = 0;
-        }
+        })
     }
 
     fn backup(&self, number: u32) -> PathBuf {
@@ -99,6 +115,14 @@ impl LogFile {
     pub fn reopen(&mut self) -> io::Result<()> {
         (self.file, self.size, self.rotates) = open(&self.path)?;
         Ok(())
+    }
+}
+
+/// One that is not there need not be moved.
+fn move_away(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -151,7 +175,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("log");
         let mut log = LogFile::open(Path::new("/dev/full")).expect("a device will do");
-        let notice = |lost: u64| format!("{lost} lost\n");
+        let notice = |trouble| match trouble {
+            Trouble::Lost(lost) => format!("{lost} lost\n"),
+            Trouble::NotRotated(why) => format!("{why}\n"),
+        };
         log.write("a\n", notice);
         log.write("b\n", notice);
         log.path.clone_from(&path);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::Local;
 use log::{LevelFilter, Record};
 
-use super::logfile::LogFile;
+use super::logfile::{LogFile, Trouble};
 use super::stderr;
 use crate::config::{LogLevel, LogTarget};
 use crate::settings::plain;
@@ -123,8 +123,8 @@ impl Sink {
     fn write(&mut self, record: &Record) {
         let (level, message) = (level(record), record.args().to_string());
         if let Some(file) = &mut self.file {
-            file.write(&formatted(level, &message), |lost| {
-                formatted(LogLevel::Error, &lost_lines(lost))
+            file.write(&formatted(level, &message), |trouble| {
+                formatted(LogLevel::Error, &told(trouble))
             });
         }
         if self.on_stderr {
@@ -153,6 +153,13 @@ fn filter(level: LogLevel) -> LevelFilter {
         LogLevel::Info => LevelFilter::Info,
         LogLevel::Warning => LevelFilter::Warn,
         LogLevel::Error | LogLevel::Critical => LevelFilter::Error,
+    }
+}
+
+fn told(trouble: Trouble) -> String {
+    match trouble {
+        Trouble::Lost(lost) => lost_lines(lost),
+        Trouble::NotRotated(why) => format!("The log cannot be rotated, and grows: {why}."),
     }
 }
 

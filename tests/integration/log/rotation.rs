@@ -113,7 +113,7 @@ fn one_that_is_full_at_the_start() {
     assert!(!dir.log().says("An old line."));
 }
 
-/// Folders are in their way. The log may grow or lose its past, but checks and log go on.
+/// Folders are in their way: the log grows and says so, now and then, and checks and log go on.
 fn backups_that_cannot_be_moved() {
     let port = Port::reserve(LOCALHOST);
     let dir = Workdir::with(&talkative(&port, 25));
@@ -128,7 +128,15 @@ fn backups_that_cannot_be_moved() {
     });
     heartbeat.stop().expect(0);
     assert_eq!(dir.words(), ["-node"]);
-    assert!(dir.log().says("Goodbye"));
+    let log = dir.log();
+    assert!(log.says("Goodbye"));
+    assert!(dir.read("heartbeat.log").len() > LARGEST);
+    let told = log.messages("ERROR").into_iter();
+    let told = told.filter(|text| text.starts_with("The log cannot be rotated, and grows: "));
+    assert!(
+        (1..4).contains(&told.count()),
+        "told once each time it is tried"
+    );
 }
 
 /// `logfile = /dev/null` silences it; were the device moved away, that would silence the machine. This one is the
