@@ -58,7 +58,8 @@ pub enum Ending {
     Killed(i32),
     /// It ran out of this time, and was killed with its group.
     TimedOut(Duration),
-    /// heartbeat was told twice to stop, and killed it with its group.
+    /// It was no longer wanted, and heartbeat killed it with its group: heartbeat was told twice to stop, or it was a guard
+    /// whose answer does not matter any more.
     Interrupted,
     /// It could not be started.
     NotStarted(String),

@@ -34,8 +34,35 @@ pub fn open(path: &Path, options: &mut OpenOptions, or_device: bool) -> io::Resu
 /// # Errors
 /// The system's; the file is as it was.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_by(path, |new| write_new(new, bytes).map(drop))
+}
+
+/// The same, and it is on the disk, should the power fail: see fsync(2).
+///
+/// # Errors
+/// The system's; the file is as it was, or as it shall be.
+pub fn replace_for_good(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_by(path, |new| write_new(new, bytes)?.sync_all())?;
+    sync_folder(path)
+}
+
+/// What has been put into the folder of `path`, and what has been taken out of it, is on the disk.
+///
+/// # Errors
+/// The system's.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = File::open(folder.unwrap_or(Path::new(".")))?;
+    match folder.sync_all() {
+        // A file system that knows no such thing.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    }
+}
+
+fn replace_by(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let new = replacement(path);
-    let result = write_new(&new, bytes).and_then(|()| fs::rename(&new, path));
+    let result = write(&new).and_then(|()| fs::rename(&new, path));
     if result.is_err() {
         // A torn one is of no use, and takes room on a disk that may be full.
         let _ = fs::remove_file(&new);
@@ -52,7 +79,7 @@ pub fn replacement(path: &Path) -> PathBuf {
 }
 
 /// Writes a file that was not there before, so that neither a link nor a file of others is written to.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -60,7 +87,8 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = open(path, OpenOptions::new().write(true).create_new(true), false)?;
     // Whatever the umask of whoever calls.
     file.set_permissions(fs::Permissions::from_mode(0o644))?;
-    file.write_all(bytes)
+    file.write_all(bytes)?;
+    Ok(file)
 }
 
 /// Why a file cannot be kept at `path`, with what would be right where the system's words leave that open.

@@ -21,8 +21,10 @@ pub fn leader_with(entry: &str) -> Option<i32> {
     processes().into_iter().find(is_it)
 }
 
-/// Ends a group: SIGTERM, and SIGKILL where that has not emptied it after `grace`.
-pub fn end(group: i32, grace: Duration) {
+/// Ends a group: SIGTERM, and SIGKILL where that has not emptied it after `grace`. Gives whether it has gone two seconds
+/// later.
+#[must_use]
+pub fn end(group: i32, grace: Duration) -> bool {
     let id = Pid::from_raw(group);
     // An empty group is no error.
     let _ = killpg(id, Signal::SIGTERM);
@@ -35,6 +37,7 @@ pub fn end(group: i32, grace: Duration) {
     while Instant::now() < end && !is_empty(group) {
         std::thread::sleep(Duration::from_millis(5));
     }
+    is_empty(group)
 }
 
 /// Whether a process group has no member that runs.
@@ -109,7 +112,7 @@ mod tests {
         }
         assert_eq!(found(), Some(pid));
         assert!(!is_empty(pid));
-        end(pid, Duration::from_secs(5));
+        assert!(end(pid, Duration::from_secs(5)));
         child.wait().expect("it has ended");
         assert!(is_empty(pid));
         assert_eq!(found(), None);

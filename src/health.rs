@@ -154,6 +154,8 @@ pub struct Judge {
 struct Judged {
     thresholds: Thresholds,
     track: Track,
+    /// What its scopes count it as: unknown until it has answered, however it stood in an earlier run.
+    counted: Standing,
     /// [`SYSTEM`] first.
     seats: Vec<Seat>,
 }
@@ -210,14 +212,13 @@ impl Judge {
             let places = [SYSTEM].into_iter().chain(member.scopes);
             let seats: Vec<Seat> = places.map(Seat::new).collect();
             for seat in &seats {
-                let scope = &mut judge.scopes[seat.scope];
-                scope.members += 1;
-                scope.count(track.standing, usize::wrapping_add);
+                judge.scopes[seat.scope].members += 1;
             }
             judge.doubtful += usize::from(track.is_in_doubt());
             judge.checks.push(Judged {
                 thresholds,
                 track,
+                counted: Standing::Unknown,
                 seats,
             });
         }
@@ -258,11 +259,12 @@ impl Judge {
         self.doubtful += usize::from(check.track.is_in_doubt());
         for seat in &mut check.seats {
             let scope = &mut self.scopes[seat.scope];
-            scope.count(before.standing, usize::wrapping_sub);
+            scope.count(check.counted, usize::wrapping_sub);
             scope.count(check.track.standing, usize::wrapping_add);
             scope.awaited -= usize::from(std::mem::take(&mut seat.awaited));
             scope.judge();
         }
+        check.counted = check.track.standing;
         check.track
     }
 

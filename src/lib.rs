@@ -8,8 +8,8 @@
 //! 2. The rules it feeds, pure values in and out: [`decision`], which is [`health`] (outcomes to a verdict) and
 //!    [`converge`] (wanted and applied to the command that is due), and [`schedule`] (when the next round is).
 //! 3. What touches the world for it: [`check`] (one file per kind), [`pool`] (who runs them), [`runner`] and [`action`]
-//!    (one command, a check's or an action's), [`ledger`] and [`state`] (what outlives a run), [`maintenance`] (what the operator has said),
-//!    [`report`] (every line of the log).
+//!    (one command, a check's or an action's), [`ledger`] and [`state`] (what outlives a run), [`maintenance`] (what the
+//!    operator has said), [`report`] (every line of the log).
 //! 4. How it gets that far: [`start`], a checklist over [`cli`], [`config`] and [`process`].
 //! 5. What an operator can ask beside running it: [`operator`], over [`status`], [`simulate`], [`timing`] and [`machine`].
 //!
@@ -27,7 +27,7 @@
 //!           check    decision    maintenance
 //!             action    converge    cli
 //!               health    schedule    output
-//!                 clock    settings    file    group
+//!                 clock    settings    file    group    fingerprint
 //! ```
 //!
 //! Checks never log, the pure part never looks at a clock, and only [`pool`] knows rayon.
@@ -42,6 +42,7 @@ pub mod daemon;
 pub mod decision;
 pub mod event;
 pub mod file;
+pub mod fingerprint;
 pub mod group;
 pub mod health;
 pub mod ledger;
@@ -79,7 +80,7 @@ mod tests {
         &["check", "decision", "maintenance"],
         &["action", "converge", "cli"],
         &["health", "schedule", "output"],
-        &["clock", "settings", "file", "group"],
+        &["clock", "settings", "file", "group", "fingerprint"],
     ];
 
     fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -135,18 +135,18 @@ pub fn path_beside(statefile: &Path) -> PathBuf {
     name.into()
 }
 
-/// Puts a maintenance into force, in place of what was.
+/// Puts a maintenance into force, in place of what was, and lets it outlive a loss of power.
 ///
 /// # Errors
-/// The system's; what was in force still is.
+/// The system's; what was in force still is, but for a disk that cannot be written to.
 pub fn enter(path: &Path, maintenance: &Maintenance) -> io::Result<()> {
     let mut text = serde_json::to_vec(maintenance)?;
     text.push(b'\n');
     // Of two that are given at once, one may take the other's half-written file away.
-    let mut result = file::replace(path, &text);
+    let mut result = file::replace_for_good(path, &text);
     for _ in 0..MOST_TRIES {
         match &result {
-            Err(error) if is_taken_away(error) => result = file::replace(path, &text),
+            Err(error) if is_taken_away(error) => result = file::replace_for_good(path, &text),
             _ => break,
         }
     }
@@ -172,8 +172,9 @@ pub fn resume(path: &Path) -> io::Result<Option<String>> {
         Err(how) => Some(format!("damaged: {}", plain(&how))),
     };
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(was),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(was),
+        Err(error) => Err(error),
+        Ok(()) => file::sync_folder(path).map(|()| was),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::cli::{Ask, Exit, Format, Patience, Pause};
+use crate::cli::{Ask, Exit, Format, Pause};
 use crate::config::Config;
 use crate::file::refusal;
 use crate::maintenance::{self, Kind, Maintenance};
@@ -17,6 +17,18 @@ use crate::status;
 /// need nothing of it but the place of the state.
 #[must_use]
 pub fn answer(path: &Path, ask: &Ask) -> Exit {
+    match ask {
+        Ask::Status { format } => about_state(path, |file| Ok(show_status(file, *format))),
+        Ask::Drain { pause, patience } => {
+            about_state(path, |file| begin(file, Kind::Drain, pause, patience.wait))
+        }
+        Ask::Hold(pause) => about_state(path, |file| begin(file, Kind::Hold, pause, None)),
+        Ask::Resume(patience) => about_state(path, |file| resume(file, patience.wait)),
+        Ask::Simulate { results } => simulate(path, results),
+    }
+}
+
+fn about_state(path: &Path, answer: impl FnOnce(&Path) -> anyhow::Result<(String, Exit)>) -> Exit {
     let statefile = match Config::statefile(path) {
         Ok(statefile) => absolute(&statefile),
         Err(problem) => {
@@ -24,14 +36,7 @@ pub fn answer(path: &Path, ask: &Ask) -> Exit {
             return Exit::Usage;
         }
     };
-    let answer = match ask {
-        Ask::Status { format } => Ok(show_status(&statefile, *format)),
-        Ask::Drain { pause, patience } => begin(&statefile, Kind::Drain, pause, patience.wait),
-        Ask::Hold(pause) => begin(&statefile, Kind::Hold, pause, None),
-        Ask::Resume(Patience { wait }) => resume(&statefile, *wait),
-        Ask::Simulate { results } => return simulate(path, results),
-    };
-    match answer {
+    match answer(&statefile) {
         Ok((text, exit)) => {
             show(&text);
             exit

@@ -1,7 +1,7 @@
 //! From arguments to the loop: a checklist. Whatever can go wrong at the start is told on stderr, in every mode.
 
 use std::io::{self, Write};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use log::warn;
 use signal_hook::iterator::Signals;
@@ -12,6 +12,7 @@ use crate::config::{Config, General, LogTarget};
 use crate::critical;
 use crate::daemon::{Daemon, Parts};
 use crate::decision::Decision;
+use crate::event::Event;
 use crate::file::refusal;
 use crate::ledger::Ledger;
 use crate::machine;
@@ -136,17 +137,17 @@ fn start(args: &Args, config: Config, mode: Mode) -> anyhow::Result<Exit> {
         return Err(error);
     }
     report::started(&config, mode.name());
-    match assemble(args, config, mode, signals, prepared, lock) {
-        Ok(daemon) => {
-            starter.ready();
-            Ok(daemon.run())
-        }
+    let works = match Works::new(&config, signals) {
+        Ok(works) => works,
         Err(error) => {
             critical!("{error:#}");
             starter.failed(&error);
-            Err(error)
+            lock.release();
+            return Err(error);
         }
-    }
+    };
+    starter.ready();
+    Ok(assemble(args, config, mode, works, prepared, lock).run())
 }
 
 /// To the background, where the mode asks for it.
@@ -200,26 +201,44 @@ fn prepare(args: &Args, config: &Config, mode: Mode) -> anyhow::Result<Prepared>
     })
 }
 
+/// What runs on threads of its own, and how they are heard.
+struct Works {
+    pool: Pool,
+    sender: Sender<Event>,
+    events: Receiver<Event>,
+}
+
+impl Works {
+    /// Fails where there are no threads to be had.
+    fn new(config: &Config, signals: Signals) -> anyhow::Result<Self> {
+        let (sender, events) = channel();
+        process::forward_signals(signals, sender.clone())?;
+        let pool = Pool::new(config.workers(), config.checks.clone(), sender.clone())?;
+        Ok(Self {
+            pool,
+            sender,
+            events,
+        })
+    }
+}
+
 fn assemble(
     args: &Args,
     config: Config,
     mode: Mode,
-    signals: Signals,
+    works: Works,
     prepared: Prepared,
     lock: Lock,
-) -> anyhow::Result<Daemon> {
-    let (sender, events) = channel();
-    process::forward_signals(signals, sender.clone())?;
-    let pool = Pool::new(config.workers(), config.checks.clone(), sender.clone())?;
+) -> Daemon {
     let maintenance = maintenance::path_beside(&config.general.statefile);
     let last = prepared.ledger.maintenance().cloned();
-    Ok(Daemon::new(Parts {
+    Daemon::new(Parts {
         mode,
         dry_run: args.dry_run,
         path: args.config.clone(),
         decision: prepared.decision,
-        pool,
-        runner: Runner::new(&config, sender, args.dry_run),
+        pool: works.pool,
+        runner: Runner::new(&config, works.sender, args.dry_run),
         ledger: prepared.ledger,
         watch: Watch::new(maintenance, last),
         lock,
@@ -228,7 +247,7 @@ fn assemble(
             Mode::Foreground => Manager::from_environment(),
             Mode::Daemon | Mode::Once => Manager::default(),
         },
-        events,
+        events: works.events,
         config,
-    }))
+    })
 }

@@ -7,13 +7,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
 use crate::config::Action;
 use crate::converge::{Applied, Place};
 use crate::file;
+use crate::fingerprint;
 use crate::group;
 use crate::health::{Health, Track};
 use crate::maintenance::Maintenance;
@@ -301,17 +301,10 @@ fn parse(bytes: &[u8]) -> Result<(Head, State), String> {
     Ok((head, serde_json::from_slice(bytes).map_err(odd)?))
 }
 
-/// Tells whether an action's commands have changed, without showing what may be secret in them.
+/// Tells whether an action's commands have changed.
 #[must_use]
 pub fn fingerprint(action: &Action) -> String {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for command in [&action.promotion, &action.demotion] {
-        context.update(&(command.len() as u64).to_le_bytes());
-        context.update(command.as_bytes());
-    }
-    let hash = context.finish();
-    let half = hash.as_ref().first_chunk().copied().unwrap_or_default();
-    format!("{:032x}", u128::from_be_bytes(half))
+    fingerprint::of([&action.promotion, &action.demotion].map(|text| Some(text.as_str())))
 }
 
 #[cfg(test)]

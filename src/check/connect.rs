@@ -23,7 +23,8 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// The lowest port that the system may pick for the near end of a connection.
 const LOWEST_EPHEMERAL: u16 = 1024;
 
-/// A timeout that was set no longer ago than this is not set anew: it may last that much longer.
+/// A timeout that was set no longer ago than this, or than a twentieth of the check's, is not set anew: it may last that
+/// much longer.
 const NEAR_ENOUGH: Duration = Duration::from_millis(50);
 
 /// A connection whose reads and writes are over by the deadline.
@@ -35,8 +36,8 @@ pub struct Stream {
     set: [Option<Duration>; 2],
 }
 
-/// Addresses that are raced; each takes a socket.
-const MOST_RACED: usize = 16;
+/// Addresses of a name that are tried at once; each takes a socket.
+pub const MOST_RACED: usize = 16;
 
 /// Looks the route's target up and connects to the first of its addresses that answers.
 ///
@@ -312,7 +313,8 @@ impl Stream {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let set = &mut self.set[way as usize];
-        if set.is_none_or(|set| set > left + NEAR_ENOUGH) {
+        let near_enough = NEAR_ENOUGH.min(self.deadline.whole() / 20);
+        if set.is_none_or(|set| set > left + near_enough) {
             match way {
                 Way::In => self.socket.set_read_timeout(Some(left))?,
                 Way::Out => self.socket.set_write_timeout(Some(left))?,

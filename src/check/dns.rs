@@ -101,7 +101,8 @@ fn record(text: &str) -> Result<Rtype, String> {
 impl Probe for Dns {
     fn probe(&self, route: &Route, deadline: Deadline) -> Result<Note, Failure> {
         let question = self.question()?;
-        let addresses = resolve::in_turns(&route.addresses(deadline)?);
+        let mut addresses = resolve::in_turns(&route.addresses(deadline)?);
+        addresses.truncate(connect::MOST_RACED);
         let is_answer = |bytes: &[u8]| is_answer(bytes, &question);
         let (address, mut answer) =
             datagram::ask(&addresses, route.source, deadline, &question, &is_answer)?;

@@ -40,9 +40,11 @@ struct Exec {
     name: String,
     command: String,
     needs: [Need; 1],
-    /// The news of a command that was still there when the check had to answer.
-    left: Mutex<Option<Receiver<News>>>,
 }
+
+/// The news of commands that were still there when their checks had to answer, by the checks' names: a reload makes a new
+/// check of it.
+static LEFT: LazyLock<Mutex<HashMap<String, Receiver<News>>>> = LazyLock::new(Mutex::default);
 
 fn read(settings: &mut Settings, _: &Route) -> Option<Box<dyn Probe>> {
     if settings.value("command").is_none() {
@@ -66,7 +68,7 @@ impl Probe for Exec {
             Ok(News::Ended(finished)) => Err(said(&finished, deadline)),
             // On a busy machine a killed process takes its time to end: whether this one does is known to the next check.
             Ok(News::CannotBeKilled) | Err(_) => {
-                *lock(&self.left) = Some(news);
+                lock(&LEFT).insert(self.name.clone(), news);
                 Err(Failure::new(Phase::Exec, &not_done(deadline)))
             }
         }
@@ -87,7 +89,6 @@ impl Exec {
             name: name.to_owned(),
             needs: [Need::Command(command.clone())],
             command,
-            left: Mutex::default(),
         }
     }
 
@@ -103,21 +104,20 @@ impl Exec {
     /// Whether the last command is still there. It is waited for: if heartbeat has just been asleep, the last check may
     /// have had to answer before anyone could kill its command.
     fn is_one_left(&self, deadline: Deadline) -> bool {
-        let mut left = lock(&self.left);
+        // Not under the lock, where other checks would wait with it.
+        let Some(news) = lock(&LEFT).remove(&self.name) else {
+            return false;
+        };
         let end = Instant::now() + PATIENCE.max(deadline.left() / 2);
-        let is_there = left.as_ref().is_some_and(|news| {
-            loop {
-                match news.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                    Ok(News::CannotBeKilled) => {}
-                    Ok(News::Ended(_)) | Err(RecvTimeoutError::Disconnected) => break false,
-                    Err(RecvTimeoutError::Timeout) => break true,
-                }
+        loop {
+            match news.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(News::CannotBeKilled) => {}
+                Ok(News::Ended(_)) | Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => break,
             }
-        });
-        if !is_there {
-            *left = None;
         }
-        is_there
+        lock(&LEFT).insert(self.name.clone(), news);
+        true
     }
 }
 
@@ -198,16 +198,18 @@ mod tests {
 
     #[test]
     fn one_that_is_left_holds_up_those_behind_it_until_it_has_gone() {
-        let exec = Exec::new("a", "true".to_owned());
         let (sender, news) = channel();
-        *lock(&exec.left) = Some(news);
+        lock(&LEFT).insert("a".to_owned(), news);
         let second = Duration::from_millis(400);
         sender.send(News::CannotBeKilled).expect("it is waited for");
         for _ in 0..2 {
+            // A new one each time, as a reload makes it.
+            let exec = Exec::new("a", "true".to_owned());
             let failure = run(&exec, second).expect_err("one is left");
             assert!(failure.starts_with("exec: not started: the last one"));
         }
         drop(sender);
+        let exec = Exec::new("a", "true".to_owned());
         assert_eq!(run(&exec, Duration::from_secs(10)), Ok(None));
         assert!(lock(&AT_WORK).is_empty(), "what has ended is not at work");
     }

@@ -20,11 +20,11 @@ mod wire;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::fingerprint;
 use crate::health::Thresholds;
 use crate::settings::{self, Settings};
 
@@ -300,13 +300,11 @@ fn read_actions(settings: &mut Settings) -> Option<Vec<String>> {
 
 /// What makes a probe the same one: where it goes, and what its kind asks for.
 fn identity(settings: &Settings, kind: &Kind) -> String {
-    let mut hasher = DefaultHasher::new();
-    kind.name.hash(&mut hasher);
-    for key in kind.keys.iter().chain(&ROUTE_KEYS).chain(&TLS_KEYS) {
-        let text = settings.value(key).map(|value| &value.text);
-        text.hash(&mut hasher);
-    }
-    format!("{:016x}", hasher.finish())
+    let keys = kind.keys.iter().chain(&ROUTE_KEYS).chain(&TLS_KEYS);
+    // What is inherited and of no use to this kind changes nothing.
+    let keys = keys.filter(|key| kind.has(key));
+    let texts = keys.map(|key| Some(settings.value(key)?.text.as_str()));
+    fingerprint::of([Some(kind.name)].into_iter().chain(texts))
 }
 
 #[cfg(test)]

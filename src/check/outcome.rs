@@ -127,6 +127,12 @@ impl Deadline {
         self.timeout.saturating_sub(self.left())
     }
 
+    /// How long it was from the beginning.
+    #[must_use]
+    pub fn whole(&self) -> Duration {
+        self.timeout
+    }
+
     /// `within 5s`, for the reason of a failure.
     #[must_use]
     pub fn within(&self) -> String {

@@ -144,10 +144,15 @@ impl Goal {
 
     /// Where a command of this action is to lead now.
     fn next(&self, action: &Progress, now: Moment) -> Option<Place> {
-        let wanted = action.wanted.filter(|_| !action.failed && !action.rests)?;
-        let is_held = || self.must_ask(action) && self.permit(action) == Permit::Held;
+        let wanted = action.wanted.filter(|_| self.may_begin(action))?;
         let is_open = !action.is_at(wanted) || self.must_ask(action) || self.is_stale(action, now);
-        (is_open && !is_held()).then_some(wanted)
+        is_open.then_some(wanted)
+    }
+
+    /// Whether nothing puts it off: it has not failed in this round, is not new since a reload, and the guard does not hold it.
+    fn may_begin(&self, action: &Progress) -> bool {
+        let is_held = || self.must_ask(action) && self.permit(action) == Permit::Held;
+        !action.failed && !action.rests && !is_held()
     }
 
     fn is_stale(&self, action: &Progress, now: Moment) -> bool {
@@ -159,11 +164,13 @@ impl Goal {
         }
     }
 
-    /// How long it is until something that is applied is to be applied again.
+    /// How long it is until something that is applied is to be applied again. What is put off until the next round does not
+    /// count.
     #[must_use]
     pub fn next_reassertion(&self, now: Moment) -> Option<Duration> {
         let after = self.rules.reassert.filter(|_| self.order != Order::Hold)?;
-        let settled = self.actions.iter().filter_map(|action| {
+        let free = self.actions.iter().filter(|action| self.may_begin(action));
+        let settled = free.filter_map(|action| {
             let applied = action
                 .part
                 .applied
@@ -577,6 +584,38 @@ mod tests {
         assert_eq!(run_with(&mut goal, at(130), &[], Answer::Go), "");
     }
 
+    /// Else the loop, which sleeps until then, would not sleep at all.
+    #[test]
+    fn what_is_put_off_is_not_waited_for() {
+        let reassert = Some(Duration::from_secs(10));
+        let rules = Rules {
+            reassert,
+            ..GUARDED
+        };
+        let mut old = one(Some(Demoted), Rules::default());
+        old.want(0, Demoted);
+        let mut goal = one(None, rules);
+        goal.succeed(old, &[Some(0)], &[Some(0)]);
+        assert_eq!(
+            (goal.due(at(150)), goal.next_reassertion(at(150))),
+            (None, None)
+        );
+        goal.begin_round();
+        assert_eq!(goal.next_reassertion(at(150)), Some(Duration::ZERO));
+        assert_eq!(run_with(&mut goal, at(150), &[], Answer::Go), "-0");
+
+        let mut goal = one(Some(Promoted), rules);
+        goal.obey(Order::Drain);
+        assert_eq!(run(&mut goal, &[]), "-0");
+        goal.want(0, Demoted);
+        goal.obey(Order::None);
+        assert_eq!(run_with(&mut goal, at(150), &[], Answer::Hold), "?");
+        assert_eq!(
+            (goal.due(at(150)), goal.next_reassertion(at(150))),
+            (None, None)
+        );
+    }
+
     #[test]
     fn a_guard_is_asked_once_and_again_every_round_while_it_holds() {
         let mut goal = goal_of(
@@ -724,6 +763,35 @@ mod tests {
     }
 
     proptest! {
+        /// The loop sleeps until the next reassertion: were that now with nothing due, it would not sleep at all.
+        #[test]
+        fn what_is_to_be_applied_again_now_is_due(steps in steps(), is_guarded in any::<bool>()) {
+            let rules = Rules { is_guarded, reassert: Some(Duration::from_secs(10)) };
+            let unhurried = Rules { reassert: None, ..rules };
+            let mut goal = three(&[None; 3], rules);
+            for (step, second) in steps.into_iter().zip((100..).step_by(5)) {
+                let now = at(second);
+                match step {
+                    Step::Verdict(scope, up) => goal.want(scope, place(up)),
+                    Step::Order(order) => goal.obey(order),
+                    Step::Round => goal.begin_round(),
+                    Step::Start => if let Some(due) = goal.due(now) { goal.begin(due) },
+                    Step::End(worked) => {
+                        goal.end(worked, now);
+                        goal.answer(if worked { Answer::Go } else { Answer::Hold });
+                    }
+                    Step::Crash => goal = three(&applied(&goal), rules),
+                    Step::Reload => {
+                        let other = if goal.rules == rules { unhurried } else { rules };
+                        let old = std::mem::replace(&mut goal, three(&[None; 3], other));
+                        goal.succeed(old, &[Some(0), None, Some(2)], &[Some(0), Some(1)]);
+                    }
+                }
+                let is_now = goal.next_reassertion(now) == Some(Duration::ZERO);
+                prop_assert!(!is_now || goal.due(now).is_some());
+            }
+        }
+
         /// Whatever the order of verdicts, orders, results, crashes, restarts and reloads: a command that runs is a wanted
         /// one, there is never a second one, nothing runs while it is held, what is believed to be applied really was
         /// the last thing that worked, and once the verdicts hold still everything ends applied.

@@ -1,6 +1,5 @@
 //! What the operator changes while heartbeat runs: maintenance, and the configuration.
 
-use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -18,45 +17,48 @@ use crate::report;
 use crate::state::StateFile;
 
 impl Daemon {
+    /// Looks now and then whether the operator has said something new.
     pub(super) fn look_at_maintenance(&mut self) {
         let now = Moment::now();
-        if self.looked.is_some_and(|last| now.since(last) < LOOK / 2) {
-            return;
+        if self.looked.is_none_or(|last| now.since(last) >= LOOK / 2) {
+            self.heed_maintenance();
         }
-        let is_first = self.looked.replace(now).is_none();
+    }
+
+    fn heed_maintenance(&mut self) {
+        let is_first = self.looked.replace(Moment::now()).is_none();
         let is_read = self.parts.watch.look();
         let in_force = self.parts.watch.in_force(SystemTime::now()).cloned();
         if let Some(damage) = self.parts.watch.damage().filter(|_| is_read) {
             report::damaged(self.parts.watch.path(), damage, in_force.as_ref());
         }
-        let has_changed = in_force != self.in_force;
         // What has ended while nobody looked is told by whoever looks first.
         let left = self.parts.ledger.maintenance().filter(|_| is_first);
         let before = left.or(self.in_force.as_ref());
-        if has_changed || before != in_force.as_ref() {
+        if in_force != self.in_force || before != in_force.as_ref() {
             report::maintenance(before, in_force.as_ref());
         }
+        let has_changed = in_force != self.in_force;
         if has_changed {
-            self.in_force = in_force;
-            let order = self
-                .in_force
-                .as_ref()
-                .map_or(Order::None, Maintenance::order);
-            self.parts.decision.obey(order);
-            if order == Order::Drain {
-                self.parts.runner.interrupt_guard();
-            }
-        }
-        if has_changed {
-            self.tell_manager();
+            self.obey(in_force);
         }
         if has_changed || is_read {
             let damage = self.parts.watch.damage();
-            self.parts
-                .ledger
-                .enter_maintenance(self.in_force.as_ref(), damage);
+            let ledger = &mut self.parts.ledger;
+            ledger.enter_maintenance(self.in_force.as_ref(), damage);
             self.save();
         }
+    }
+
+    fn obey(&mut self, in_force: Option<Maintenance>) {
+        let order = in_force.as_ref().map(Maintenance::order);
+        let order = order.unwrap_or(Order::None);
+        self.in_force = in_force;
+        self.parts.decision.obey(order);
+        if order == Order::Drain {
+            self.parts.runner.interrupt_guard();
+        }
+        self.tell_manager();
     }
 
     /// Reads the configuration anew; it comes into force between two rounds.
@@ -95,6 +97,9 @@ impl Daemon {
     fn swap(&mut self, mut config: Config) -> anyhow::Result<()> {
         let change = Change::between(&self.parts.config, &mut config);
         self.fits(&config.general)?;
+        // What the operator has said last goes along.
+        self.heed_maintenance();
+        let in_force = self.in_force.clone();
         let (parts, new) = (&mut self.parts, &config.general);
         let threads = parts.pool.threads_for(config.workers())?;
         let is_other = parts.config.general.logfile != new.logfile;
@@ -102,10 +107,15 @@ impl Daemon {
             .then(|| parts.logger.open(&new.logfile))
             .transpose()
             .map_err(|error| also(error, may_write_beside(&new.statefile)))?;
-        let carried = carry_maintenance(&parts.watch, self.in_force.as_ref(), new);
-        carried.map_err(|error| anyhow::anyhow!("maintenance: {}", file::reason(&error)))?;
+        let place = maintenance::path_beside(&new.statefile);
+        let has_moved = !parts.dry_run && place != parts.watch.path();
+        let is_put = has_moved && carry(in_force.as_ref(), &place)?;
         let moved = parts.ledger.move_to(StateFile::new(&new.statefile));
         moved.map_err(|error| {
+            if is_put {
+                // It would be obeyed by whoever comes there next.
+                let _ = maintenance::resume(&place);
+            }
             let refusal = file::refusal(&new.statefile, &error);
             anyhow::anyhow!("statefile {}: {refusal}", new.statefile.display())
         })?;
@@ -113,11 +123,10 @@ impl Daemon {
             parts.logger.move_to(sink);
         }
         parts.logger.set_level(new.loglevel);
-        if parts.config.general.statefile != new.statefile {
-            let path = maintenance::path_beside(&new.statefile);
+        if has_moved {
             // At worst it is there for whoever goes back to it.
             let _ = maintenance::resume(parts.watch.path());
-            parts.watch = Watch::new(path, self.in_force.clone());
+            parts.watch = Watch::new(place, in_force);
         }
         let checks = config.checks.clone();
         parts.pool.replace(checks, change.origin().checks, threads);
@@ -177,15 +186,15 @@ fn may_write_beside(statefile: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// What is in force stays so beside a state file that has moved.
-fn carry_maintenance(
-    watch: &Watch,
-    in_force: Option<&Maintenance>,
-    new: &General,
-) -> io::Result<()> {
-    let path = maintenance::path_beside(&new.statefile);
-    match in_force {
-        Some(in_force) if path != watch.path() => maintenance::enter(&path, in_force),
-        _ => Ok(()),
+/// What is in force stays so beside a state file that has moved, unless something has been ordered there already, as by an
+/// operator who had the new configuration before we had. Gives whether it was put there.
+fn carry(in_force: Option<&Maintenance>, to: &Path) -> anyhow::Result<bool> {
+    let is_free =
+        !matches!(maintenance::read(to), Ok(Some(there)) if there.is_in_force(SystemTime::now()));
+    match in_force.filter(|_| is_free) {
+        Some(in_force) => maintenance::enter(to, in_force)
+            .map(|()| true)
+            .map_err(|error| anyhow::anyhow!("maintenance: {}", file::reason(&error))),
+        None => Ok(false),
     }
 }

@@ -23,6 +23,7 @@ use crate::config::{Config, OnExit};
 use crate::converge::Due;
 use crate::decision::Decision;
 use crate::event::Event;
+use crate::group;
 use crate::health::{Health, SYSTEM};
 use crate::ledger::Ledger;
 use crate::maintenance::{Kind, Maintenance, Watch};
@@ -90,6 +91,8 @@ pub struct Daemon {
     /// When the loop has come round last, and how many rounds have been thrown away since one was complete.
     awake: Moment,
     stalls: u32,
+    /// The process group of a command that an earlier heartbeat has left, and that cannot be killed.
+    leftover: Option<i32>,
     /// Why the pidfile cannot be made again, as it was told.
     lost_lock: Option<String>,
     /// A configuration that waits for the end of the round.
@@ -115,6 +118,7 @@ impl Daemon {
             looked: None,
             awake: now,
             stalls: 0,
+            leftover: None,
             lost_lock: None,
             newer: None,
             stopping: None,
@@ -128,7 +132,9 @@ impl Daemon {
     pub fn run(mut self) -> Exit {
         self.parts.ledger.sign();
         self.save();
-        self.parts.ledger.end_leftover();
+        self.leftover = self.parts.ledger.end_leftover();
+        self.leftover
+            .inspect(|group| report::leftover_cannot_be_killed(*group));
         self.turn();
         exec::end_all();
         let exit = self.exit();
@@ -141,6 +147,8 @@ impl Daemon {
         self.awake = Moment::now();
         loop {
             self.look_at_maintenance();
+            // All processes are looked at, but only while there is one.
+            self.leftover = self.leftover.filter(|group| !group::is_empty(*group));
             self.swap_between_rounds();
             if self.is_round_due() {
                 self.begin_round();
@@ -201,15 +209,19 @@ impl Daemon {
             .is_zero()
     }
 
+    fn may_run_commands(&self) -> bool {
+        (self.stopping.is_none() || self.is_leaving) && self.leftover.is_none()
+    }
+
     fn due(&self) -> Option<Due> {
-        let may_run = self.stopping.is_none() || self.is_leaving;
         // A one-shot asserts again what was old when it began, and not what has grown old while it ran.
         let now = if self.is_once() {
             self.round_begun
         } else {
             Moment::now()
         };
-        self.parts.decision.due(now).filter(|_| may_run)
+        let due = self.parts.decision.due(now);
+        due.filter(|_| self.may_run_commands())
     }
 
     fn is_finished(&self) -> bool {
@@ -226,7 +238,10 @@ impl Daemon {
         let waits = [
             (self.stopping.is_none() && !self.is_once())
                 .then(|| self.schedule.wait(now, self.is_in_doubt())),
-            self.parts.decision.goal().next_reassertion(now),
+            // A one-shot does not stay for what grows old.
+            (self.may_run_commands() && !self.is_once())
+                .then(|| self.parts.decision.goal().next_reassertion(now))
+                .flatten(),
             self.parts.manager.patience(),
             self.parts.pool.press_on(),
         ];
@@ -256,6 +271,8 @@ impl Daemon {
                 self.parts.config.general.on_exit == OnExit::Demote && !self.is_once();
             if self.is_leaving {
                 self.parts.decision.leave();
+                // It has no say in it.
+                self.parts.runner.interrupt_guard();
             }
             return;
         };

@@ -241,16 +241,15 @@ impl Ledger {
     }
 
     /// Ends the command that an earlier heartbeat has left running, before another one is run. Takes as long as a command
-    /// may that is told to end.
-    pub fn end_leftover(&mut self) {
+    /// may that is told to end. Gives its process group if that is still there.
+    pub fn end_leftover(&mut self) -> Option<i32> {
         if self.is_rehearsal {
-            return;
+            return None;
         }
         let run = self.state.running.take().map(|run| format!("{RUN}={run}"));
-        if let Some(leftover) = run.and_then(|run| group::leader_with(&run)) {
-            warn!("Ending the command that an earlier run has left ({leftover}).");
-            group::end(leftover, GRACE);
-        }
+        let leftover = run.and_then(|run| group::leader_with(&run))?;
+        warn!("Ending the command that an earlier run has left ({leftover}).");
+        (!group::end(leftover, GRACE)).then_some(leftover)
     }
 
     /// A name for one run of a command that no other run has, of this or another heartbeat.

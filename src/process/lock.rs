@@ -135,18 +135,24 @@ fn is_still_there(path: &Path, file: &File) -> bool {
     (there.dev(), there.ino()) == (ours.dev(), ours.ino())
 }
 
-/// Empty, or a number: a pidfile given by mistake as something precious is not overwritten.
+/// Empty, or a number: a file given by mistake as the pidfile is not overwritten, be it a key of a few bytes.
 fn looks_like_a_pidfile(file: &mut File) -> bool {
-    let text = content(file);
-    file.metadata().is_ok_and(|meta| meta.len() <= LONGEST)
-        && text.trim().bytes().all(|byte| byte.is_ascii_digit())
+    let is_short = file.metadata().is_ok_and(|meta| meta.len() <= LONGEST);
+    let is_number = |bytes: Vec<u8>| bytes.trim_ascii().iter().all(u8::is_ascii_digit);
+    is_short && content(file).is_ok_and(is_number)
 }
 
-fn content(file: &mut File) -> String {
-    let mut text = String::new();
-    let _ = file.seek(SeekFrom::Start(0));
-    let _ = file.take(LONGEST).read_to_string(&mut text);
-    text
+/// How it begins.
+fn content(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn number(file: &mut File) -> Option<i32> {
+    let text = String::from_utf8(content(file).ok()?).ok()?;
+    text.trim().parse().ok()
 }
 
 /// Who holds the lock; `None`: nobody any more, as when only a child of one that was killed had it for a moment. The
@@ -154,8 +160,7 @@ fn content(file: &mut File) -> String {
 fn holder(file: &mut File) -> Option<String> {
     let end = Instant::now() + NAME_WAIT;
     while Instant::now() < end {
-        let pid = content(file).trim().parse().ok();
-        if let Some(pid) = pid.filter(|pid| is_alive(*pid)) {
+        if let Some(pid) = number(file).filter(|pid| is_alive(*pid)) {
             return Some(format!("process {pid}"));
         }
         if file.try_lock().is_ok() {

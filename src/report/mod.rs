@@ -277,8 +277,16 @@ pub fn cannot_be_killed(action: Option<&str>) {
         || "Demotion guard".to_owned(),
         |name| format!("Action {name}"),
     );
-    error!("{whose}: its command cannot be killed. No other command is run until it has ended.");
+    error!("{whose}: its command cannot be killed. {NO_OTHER}");
 }
+
+/// The same of the process group of a command that an earlier heartbeat has left.
+pub fn leftover_cannot_be_killed(group: i32) {
+    error!("What an earlier run has left ({group}) cannot be killed. {NO_OTHER}");
+}
+
+/// Two at once would let the older one have the last word.
+const NO_OTHER: &str = "No other command is run until it has ended.";
 
 /// A command has ended.
 pub fn finished(finished: &Finished, command: &str, place: Place, action: &str) {

@@ -155,6 +155,12 @@ impl Status {
         self.state.is_some() && !self.is_pending && self.open().next().is_none()
     }
 
+    /// Whether there is a place where every action is wanted.
+    fn is_decided(&self) -> bool {
+        let mut actions = self.state.iter().flat_map(|state| &state.actions);
+        actions.all(|action| action.wanted.is_some())
+    }
+
     /// The actions that are not where they are wanted.
     fn open(&self) -> impl Iterator<Item = &ActionState> {
         let actions = self.state.iter().flat_map(|state| &state.actions);

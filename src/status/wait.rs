@@ -1,7 +1,7 @@
 //! Waits until a daemon has done what was ordered.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::text::failure;
 use super::{Status, read};
@@ -32,7 +32,10 @@ pub fn wait(
         if said.is_ok_and(|said| said.as_ref() != ordered) {
             return Err("something else has been ordered meanwhile".to_owned());
         }
-        if status.is_applied() {
+        if ordered.is_some_and(|ordered| !ordered.is_in_force(SystemTime::now())) {
+            return Err("it has ended by itself before it was done".to_owned());
+        }
+        if status.is_applied() && status.is_decided() {
             return Ok(begun.elapsed());
         }
         if begun.elapsed() >= patience {
@@ -50,6 +53,9 @@ pub fn wait(
 fn open(status: &Status) -> String {
     if status.is_pending {
         return "the daemon has not taken it up".to_owned();
+    }
+    if !status.is_decided() {
+        return "there is no verdict yet".to_owned();
     }
     let each = |action: &ActionState| {
         let wanted = action.wanted.map(|wanted| wanted.to_string());
