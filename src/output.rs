@@ -1,8 +1,12 @@
-//! What a command writes: the end of it is kept, the rest is read and dropped, so that nobody who holds the pipe open
-//! ever waits for us or is killed by its end.
+//! What commands write: the end of it is kept, the rest is read and dropped, so that nobody who holds the pipe open ever
+//! waits for us or is killed by its end.
+//!
+//! One thread reads for all of them: what commands leave in the background may hold a pipe each for years, and must not
+//! cost a thread each.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +19,10 @@ const OUTPUT_KEPT: usize = 4096;
 /// How long the output of a command that has ended is waited for, while something else goes on writing to it.
 const DRAIN: Duration = Duration::from_millis(100);
 
+/// Pipes of commands that have ended, held open by what they have left. One more, and the oldest is closed: a command that
+/// leaves something each time must not take all descriptors.
+const MOST_LEFT: usize = 64;
+
 /// The end of what a command has written.
 #[derive(Debug, Default)]
 struct Tail {
@@ -25,7 +33,7 @@ struct Tail {
     ended: bool,
 }
 
-/// Follows the output of a command on a thread of its own, as long as anyone holds it open.
+/// The output of a command, as long as anyone holds it open.
 #[derive(Debug)]
 pub struct Output {
     tail: Arc<Mutex<Tail>>,
@@ -33,17 +41,16 @@ pub struct Output {
 }
 
 impl Output {
-    /// Takes what comes out of `reader` until nobody holds the other end open.
+    /// Has what comes out of `reader` taken until nobody holds the other end open.
     ///
     /// # Errors
-    /// There is no thread to be had.
+    /// There is no thread or no descriptor to be had.
     pub fn follow(reader: io::PipeReader) -> io::Result<Self> {
         let tail = Arc::new(Mutex::new(Tail::default()));
-        let mut followed = reader.try_clone()?;
-        let shared = Arc::clone(&tail);
-        thread::Builder::new()
-            .name("output".to_owned())
-            .spawn(move || while take(&mut followed, &shared) {})?;
+        Hub::take(Followed {
+            reader: reader.try_clone()?,
+            tail: Arc::clone(&tail),
+        })?;
         Ok(Self { tail, reader })
     }
 
@@ -51,10 +58,7 @@ impl Output {
     #[must_use]
     pub fn end(self) -> String {
         let end = Instant::now() + DRAIN;
-        while Instant::now() < end
-            && !lock(&self.tail).ended
-            && has_input(&self.reader, PollTimeout::ZERO)
-        {
+        while Instant::now() < end && !lock(&self.tail).ended && has_input(&self.reader) {
             thread::sleep(Duration::from_millis(1));
         }
         let mut tail = lock(&self.tail);
@@ -65,12 +69,76 @@ impl Output {
     }
 }
 
+/// How the thread that reads is told of one more.
+struct Hub {
+    news: Sender<Followed>,
+    bell: io::PipeWriter,
+}
+
+/// Begun with the first command. Where there was no thread to be had it is tried again.
+static HUB: Mutex<Option<Hub>> = Mutex::new(None);
+
+impl Hub {
+    fn take(followed: Followed) -> io::Result<()> {
+        let mut hub = lock(&HUB);
+        if hub.is_none() {
+            *hub = Some(Self::begin()?);
+        }
+        if let Some(hub) = &mut *hub {
+            hub.news.send(followed).map_err(io::Error::other)?;
+            hub.bell.write_all(b".")?;
+        }
+        Ok(())
+    }
+
+    fn begin() -> io::Result<Self> {
+        let (news, heard) = channel();
+        let (door, bell) = io::pipe()?;
+        let thread = thread::Builder::new().name("output".to_owned());
+        thread.spawn(move || read_all(door, &heard))?;
+        Ok(Self { news, bell })
+    }
+}
+
+/// A pipe, and what has come out of it.
+struct Followed {
+    reader: io::PipeReader,
+    tail: Arc<Mutex<Tail>>,
+}
+
+fn read_all(mut door: io::PipeReader, news: &Receiver<Followed>) {
+    let mut all: Vec<Followed> = Vec::new();
+    loop {
+        let (has_rung, ready) = wait(&door, &all);
+        let mut ready = ready.into_iter();
+        all.retain(|one| !ready.next().unwrap_or_default() || take(&one.reader, &one.tail));
+        if has_rung {
+            // As often as it has rung by now, or again in the next turn.
+            let _ = door.read(&mut [0; 64]);
+        }
+        all.extend(news.try_iter());
+        forget_oldest(&mut all);
+    }
+}
+
+/// Waits until the bell rings, or something has come. Gives both.
+fn wait(door: &io::PipeReader, all: &[Followed]) -> (bool, Vec<bool>) {
+    let readers = [door].into_iter().chain(all.iter().map(|one| &one.reader));
+    let mut fds: Vec<_> = readers
+        .map(|reader| PollFd::new(reader.as_fd(), PollFlags::POLLIN))
+        .collect();
+    if poll(&mut fds, PollTimeout::NONE).is_err() {
+        // Out of memory, or a signal.
+        thread::sleep(Duration::from_millis(1));
+        return (false, Vec::new());
+    }
+    let mut ready = fds.iter().map(|fd| fd.any().unwrap_or_default());
+    (ready.next().unwrap_or_default(), ready.collect())
+}
+
 /// Takes a piece of output. It is read under the lock, so that whoever finds the pipe empty and holds the lock has it
 /// all. `false`: there will be no more.
-fn take(reader: &mut io::PipeReader, tail: &Mutex<Tail>) -> bool {
-    if !has_input(reader, PollTimeout::NONE) {
-        return true;
-    }
+fn take(mut reader: &io::PipeReader, tail: &Mutex<Tail>) -> bool {
     let mut piece = [0; 8192];
     let mut tail = lock(tail);
     match reader.read(&mut piece) {
@@ -89,11 +157,23 @@ fn take(reader: &mut io::PipeReader, tail: &Mutex<Tail>) -> bool {
     true
 }
 
-fn has_input(reader: &io::PipeReader, wait: PollTimeout) -> bool {
-    poll(&mut [PollFd::new(reader.as_fd(), PollFlags::POLLIN)], wait).is_ok_and(|ready| ready > 0)
+fn forget_oldest(all: &mut Vec<Followed>) {
+    let is_left = |one: &Followed| lock(&one.tail).closed;
+    let left = all.iter().filter(|one| is_left(one)).count();
+    let mut excess = left.saturating_sub(MOST_LEFT);
+    all.retain(|one| {
+        let goes = excess > 0 && is_left(one);
+        excess -= usize::from(goes);
+        !goes
+    });
 }
 
-/// Nothing is left half done under this lock.
-fn lock(tail: &Mutex<Tail>) -> MutexGuard<'_, Tail> {
-    tail.lock().unwrap_or_else(PoisonError::into_inner)
+fn has_input(reader: &io::PipeReader) -> bool {
+    let mut fds = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// Nothing is left half done under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

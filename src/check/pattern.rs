@@ -5,11 +5,11 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use regex_automata::Anchored;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::hybrid::{BuildError, LazyStateID};
 use regex_automata::nfa::thompson;
 use regex_automata::util::{start, syntax};
-use regex_automata::{Anchored, Input};
 
 use super::Deadline;
 use crate::settings::plain;
@@ -65,15 +65,16 @@ impl Pattern {
         Ok(Self { text, dfa })
     }
 
-    /// Where the first match at or behind `from` ends. What stands before `from` tells whether a line begins there.
-    #[must_use]
-    pub fn end_in(&self, bytes: &[u8], from: usize) -> Option<usize> {
-        let input = Input::new(bytes).range(from..);
-        let found = self
-            .dfa
-            .try_search_fwd(&mut self.dfa.create_cache(), &input);
-        // A search that has no byte to stop at and no limit to its work does not fail.
-        found.ok().flatten().map(|found| found.offset())
+    /// Whether it is in these bytes, which are all there are.
+    ///
+    /// # Errors
+    /// The deadline has come first.
+    pub fn is_in(&self, bytes: &[u8], deadline: Deadline) -> Result<bool, TooLate> {
+        if deadline.left().is_zero() {
+            return Err(TooLate);
+        }
+        let mut search = self.search();
+        Ok(search.feed(bytes, deadline)?.is_some() || search.is_at_end())
     }
 
     /// Begins to look for it in bytes that are yet to come.
@@ -195,27 +196,28 @@ mod tests {
     #[test]
     fn patterns() {
         let pattern = Pattern::parse("^PONG\\b|ok$").expect("a pattern");
-        let is_in = |text: &[u8]| pattern.end_in(text, 0).is_some();
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let is_in = |text: &[u8]| pattern.is_in(text, deadline).expect("in time");
         assert!(is_in(b"PONG\xff") && is_in(b"all ok") && !is_in(b"PONGO"));
         assert_eq!(pattern.to_string(), "/^PONG\\b|ok$/");
-        assert!(
-            Pattern::parse("gr\u{fc}n")
-                .expect("UTF-8")
-                .end_in("grün".as_bytes(), 0)
-                .is_some()
-        );
+        let umlaut = Pattern::parse("gr\u{fc}n").expect("UTF-8");
+        assert_eq!(umlaut.is_in("grün".as_bytes(), deadline), Ok(true));
+        let passed = Deadline::after(Duration::ZERO);
+        assert_eq!(pattern.is_in(b"PONG", passed), Err(TooLate));
     }
 
     #[test]
     fn patterns_of_lines() {
         let pattern = Pattern::of_lines("^2[0-9]+$").expect("a pattern");
-        assert_eq!(pattern.end_in(b"x\r\n250\r\n", 0), Some(6));
-        assert_eq!(
-            pattern.end_in(b"220 2\r\n", 1),
-            None,
-            "no line begins there"
-        );
-        assert_eq!(pattern.end_in(b"\n220", 1), Some(4));
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let found = |before, bytes: &[u8]| {
+            let mut search = pattern.search_behind(before);
+            let found = search.feed(bytes, deadline).expect("in time");
+            found.or(search.is_at_end().then_some(bytes.len()))
+        };
+        assert_eq!(found(None, b"x\r\n250\r\n"), Some(6));
+        assert_eq!(found(Some(b'2'), b"20 2\r\n"), None, "no line begins there");
+        assert_eq!(found(Some(b'\n'), b"220"), Some(3));
     }
 
     /// Whether it is found in these pieces, and how many bytes of the last one it took.

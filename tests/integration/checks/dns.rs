@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use domain::base::iana::Rcode;
+use domain::base::iana::{OptRcode, Rcode};
 use domain::base::{Message, Serial, Ttl};
 use domain::rdata::{A, Aaaa, Cname, Mx, Ns, Ptr, Soa, Srv, Txt};
 
@@ -22,6 +22,8 @@ tests![
     #[alone]
     a_lost_datagram_is_no_failure,
     what_is_too_long_for_udp,
+    #[alone]
+    a_long_answer_is_looked_through_until_the_deadline,
     #[alone]
     answers_that_are_none,
     #[alone]
@@ -187,7 +189,7 @@ fn aliases_that_go_in_circles() {
     ];
     let dir = Workdir::with(&asking(&servers));
     let run = dir.heartbeat().once();
-    let endless = "www.example.net. is an alias without an end (cname)";
+    let endless = "www.example.net. has no end of aliases (cname)";
     assert_down(
         &dir,
         run,
@@ -277,11 +279,37 @@ fn what_is_too_long_for_udp() {
     assert_down(&dir, run, &table);
 }
 
+/// Records that are short work, and a pattern that makes long work of each.
+fn a_long_answer_is_looked_through_until_the_deadline() {
+    let cut = |question: &[u8], _| vec![Answer::to(question, Rcode::NOERROR).cut().bytes()];
+    let many = |question: &[u8]| {
+        let text = [&[250][..], &[b'2'; 250]].concat();
+        let text = Txt::from_octets(text).unwrap();
+        let answer = Answer::to(question, Rcode::NOERROR);
+        (0..200).fold(answer, |answer, _| answer.with(QUERY, text.clone()))
+    };
+    let server = NameServer::with_tcp(cut, move |question| vec![many(question).framed()]);
+    let config = asking(&[("long", &server)])
+        .key("record", "TXT")
+        .key("timeout", "0.3")
+        .key("expect", "(2?2?5?){99}[^x]{0,200}nope$");
+    let dir = Workdir::with(&config);
+    let run = dir.heartbeat().once();
+    assert_down(
+        &dir,
+        run,
+        &[("long", "expect", "not looked through within 0.3s")],
+    );
+    let took = dir.log().check("long").took;
+    assert!((0.3..0.6).contains(&took), "{took}");
+}
+
 fn answers_that_are_none() {
     let silent = NameServer::new(|_, _| Answers::new());
     let garbage = NameServer::new(|_, _| vec![b"\x00\x01nonsense".to_vec()]);
     let echo = NameServer::new(|question, _| vec![question.to_vec()]);
     let misnumbered = answering(|question| one_a(question).misnumbered());
+    let notice = answering(|question| one_a(question).answering_a_notice());
     let other = NameServer::new(|question, _| {
         let other = question.to_vec();
         let at = other.windows(3).position(|part| part == b"www").unwrap();
@@ -297,11 +325,12 @@ fn answers_that_are_none() {
         ("garbage", &garbage),
         ("echo", &echo),
         ("misnumbered", &misnumbered),
+        ("notice", &notice),
         ("other", &other),
     ];
     let dir = Workdir::with(&asking(&servers));
     let run = dir.heartbeat().once();
-    let table: [Expected; 5] = [
+    let table: [Expected; 6] = [
         ("silent", "receive", "no answer within 1s"),
         (
             "garbage",
@@ -310,6 +339,11 @@ fn answers_that_are_none() {
         ),
         (
             "echo",
+            "receive",
+            "no answer within 1s, only what is no answer",
+        ),
+        (
+            "notice",
             "receive",
             "no answer within 1s, only what is no answer",
         ),
@@ -349,6 +383,15 @@ fn answers_that_say_no() {
         ("refused", Rcode::REFUSED),
         ("notimp", Rcode::NOTIMP),
     ];
+    let extended = NameServer::new(|question, _| vec![one_a(question).extended(OptRcode::BADVERS)]);
+    let dir = Workdir::with(&asking(&[("extended", &extended)]));
+    let run = dir.heartbeat().once();
+    assert_down(
+        &dir,
+        run,
+        &[("extended", "status", "badvers for www.example.net.")],
+    );
+
     let mut servers = codes
         .map(|(check, rcode)| {
             (

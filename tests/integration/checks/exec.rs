@@ -1,5 +1,9 @@
 //! Checks that run a command: what its end means, what surrounds it, and that nothing of it is left.
 
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
+
 use super::{assert_down, assert_up};
 use crate::support::accounts::{ALICE, Accounts};
 use crate::support::config::Config;
@@ -18,6 +22,7 @@ tests![
     #[root]
     its_account_is_the_users,
     none_outlives_heartbeat,
+    what_is_left_each_time_takes_no_more_and_more,
     the_file_is_judged,
     a_program_that_is_not_there_is_told_before,
 ];
@@ -217,6 +222,27 @@ fn none_outlives_heartbeat() {
     });
     heartbeat.stop().expect(0);
     assert_eq!(dir.processes(), [], "its command is left");
+}
+
+/// Each of them holds its check's output open.
+fn what_is_left_each_time_takes_no_more_and_more() {
+    let config = Config::new()
+        .general("interval", "0.01")
+        .action("node")
+        .exec("leaves", "sleep 20 & echo started", "node");
+    let dir = Workdir::with(&config);
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_rounds(120);
+    let proc = format!("/proc/{}", heartbeat.pid());
+    let count = |what: &str| fs::read_dir(format!("{proc}/{what}")).unwrap().count();
+    let (descriptors, threads) = (count("fd"), count("task"));
+    assert!((64..90).contains(&descriptors), "{descriptors} descriptors");
+    assert!(threads < 12, "{threads} threads");
+    assert_eq!(dir.log().check("leaves").status, "Healthy");
+    heartbeat.stop().expect(0);
+    for pid in dir.processes() {
+        kill(pid, Signal::SIGKILL).unwrap();
+    }
 }
 
 fn the_file_is_judged() {

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use domain::base::iana::{Class, Rcode};
+use domain::base::iana::{Class, Opcode, OptRcode, Rcode};
 use domain::base::rdata::ComposeRecordData;
 use domain::base::{Message, MessageBuilder, Name, ToName, Ttl};
 
@@ -106,6 +106,23 @@ impl Answer {
     pub fn cut(mut self) -> Self {
         self.0.header_mut().set_tc(true);
         self
+    }
+
+    /// To something else than a query, such as a notice (RFC 1996).
+    pub fn answering_a_notice(mut self) -> Self {
+        self.0.header_mut().set_opcode(Opcode::NOTIFY);
+        self
+    }
+
+    /// Has a code that takes more bits than the header has (RFC 6891, 6.1.3).
+    pub fn extended(self, rcode: OptRcode) -> Vec<u8> {
+        let mut answer = self.0.additional();
+        let set = answer.opt(|opt| {
+            opt.set_rcode(rcode);
+            Ok(())
+        });
+        set.expect("it fits");
+        answer.finish()
     }
 
     /// Has another number.

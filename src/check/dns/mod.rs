@@ -5,18 +5,21 @@
 
 use std::io::{self, Read, Write};
 
-use domain::base::iana::{Class, Rcode, Rtype};
-use domain::base::name::{Name, ParsedName, ToName};
+use domain::base::iana::{Class, Opcode, OptRcode, Rcode, Rtype};
+use domain::base::name::{Name, ToName};
 use domain::base::wire::ParseError;
-use domain::base::{Message, MessageBuilder, ParseRecordData, ParsedRecord, RecordData};
-use domain::rdata::{A, Aaaa, Cname, Mx, Ns, Ptr, Soa, Srv, Txt};
+use domain::base::{Message, MessageBuilder};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::pattern::{Pattern, TooLate};
 use super::route::Route;
 use super::{Deadline, Failure, Kind, Note, Phase, Probe, connect, datagram, resolve};
 use crate::file::reason;
-use crate::settings::{self, Settings, short};
+use crate::settings::{Settings, short};
+
+mod records;
+
+use records::{Its, Records, text};
 
 /// `type = dns`
 pub const DNS: Kind = Kind {
@@ -40,9 +43,6 @@ const RECORDS: [(&str, Rtype); 9] = [
     ("SRV", Rtype::SRV),
     ("TXT", Rtype::TXT),
 ];
-
-/// How much of the records is shown, in characters.
-const LONGEST_SHOWN: usize = 200;
 
 #[derive(Debug)]
 struct Dns {
@@ -135,23 +135,17 @@ impl Dns {
         let answer = Message::from_octets(answer)
             .map_err(|_| Failure::new(Phase::Receive, "an answer that is damaged"))?;
         let query = self.query.fmt_with_dot();
-        let rcode = answer.header().rcode();
-        if rcode != Rcode::NOERROR {
+        let rcode = answer.opt_rcode();
+        if rcode != OptRcode::NOERROR {
             return Err(Failure::new(Phase::Status, &format!("{rcode} for {query}")));
         }
-        let mut records = self.records(&answer)?;
+        let records = self.records(&answer, deadline)?;
         if records.is_empty() {
             let text = format!("no {} record for {query} (NODATA)", self.record);
             return Err(Failure::new(Phase::Status, &text));
         }
-        // Servers turn them from answer to answer.
-        records.sort();
-        let shown = shown(&records);
-        let is_met = |pattern: &Pattern| {
-            let mut records = records.iter();
-            records.any(|record| is_found(pattern, record, deadline))
-        };
-        match self.expect.iter().find(|pattern| !is_met(pattern)) {
+        let shown = records.shown();
+        match records.unmet() {
             None => Ok(Some(shown)),
             Some(pattern) => {
                 let pattern = short(&pattern.to_string());
@@ -162,10 +156,14 @@ impl Dns {
     }
 
     /// What the name, or what it is an alias of, has of the asked type.
-    fn records(&self, answer: &Message<&[u8]>) -> Result<Vec<Vec<u8>>, Failure> {
+    fn records(&self, answer: &Message<&[u8]>, deadline: Deadline) -> Result<Records<'_>, Failure> {
         let damaged = |_: ParseError| Failure::new(Phase::Receive, "an answer that is damaged");
+        let late = |TooLate| {
+            let why = format!("not looked through {}", deadline.within());
+            Failure::new(Phase::Expect, &why)
+        };
         let alias = self.alias(answer)?;
-        let mut found = Vec::new();
+        let mut found = Records::new(&self.expect);
         for record in answer.answer().map_err(damaged)? {
             let record = record.map_err(damaged)?;
             let is_asked = record.rtype() == self.record && record.class() == Class::IN;
@@ -173,8 +171,11 @@ impl Dns {
                 Some(alias) => record.owner().name_eq(alias),
                 None => record.owner().name_eq(&self.query),
             };
-            if is_asked && is_owner {
-                found.extend(text(&record).map_err(damaged)?);
+            if is_asked
+                && is_owner
+                && let Some(text) = text(&record).map_err(damaged)?
+            {
+                found.take(&text, deadline).map_err(late)?;
             }
         }
         Ok(found)
@@ -187,68 +188,11 @@ impl Dns {
             return Ok(None);
         }
         let query = self.query.fmt_with_dot();
-        let text = || format!("{query} is an alias without an end (CNAME)");
+        let text = || format!("{query} has no end of aliases (CNAME): a circle, or more than 20");
         let name = answer.canonical_name();
         name.map(Some)
             .ok_or_else(|| Failure::new(Phase::Status, &text()))
     }
-}
-
-/// Whether a record holds what is looked for, as far as can be told by the deadline.
-fn is_found(pattern: &Pattern, record: &[u8], deadline: Deadline) -> bool {
-    let mut search = pattern.search();
-    match search.feed(record, deadline) {
-        Ok(found) => found.is_some() || search.is_at_end(),
-        Err(TooLate) => false,
-    }
-}
-
-/// A name in an answer.
-type Its<'a> = ParsedName<&'a [u8]>;
-
-/// A record as a zone file would have it, but for TXT, whose strings are joined.
-fn text(record: &ParsedRecord<'_, &[u8]>) -> Result<Option<Vec<u8>>, ParseError> {
-    match record.rtype() {
-        Rtype::A => of(record, |a: A| a.addr().to_string()),
-        Rtype::AAAA => of(record, |aaaa: Aaaa| aaaa.addr().to_string()),
-        Rtype::CNAME => of(record, |name: Cname<Its>| dotted(name.cname())),
-        Rtype::NS => of(record, |name: Ns<Its>| dotted(name.nsdname())),
-        Rtype::PTR => of(record, |name: Ptr<Its>| dotted(name.ptrdname())),
-        Rtype::MX => of(record, |mx: Mx<Its>| {
-            format!("{} {}", mx.preference(), dotted(mx.exchange()))
-        }),
-        Rtype::SRV => of(record, |srv: Srv<Its>| {
-            let (priority, weight, port) = (srv.priority(), srv.weight(), srv.port());
-            format!("{priority} {weight} {port} {}", dotted(srv.target()))
-        }),
-        Rtype::SOA => of(record, |soa: Soa<Its>| soa.to_string()),
-        Rtype::TXT => of(record, |txt: Txt<&[u8]>| txt.text::<Vec<u8>>()),
-        _ => Ok(None),
-    }
-}
-
-/// What a record of one type shows.
-fn of<'a, Data, Text>(
-    record: &ParsedRecord<'a, &'a [u8]>,
-    show: impl FnOnce(Data) -> Text,
-) -> Result<Option<Vec<u8>>, ParseError>
-where
-    Data: RecordData + ParseRecordData<'a, &'a [u8]>,
-    Text: Into<Vec<u8>>,
-{
-    let record = record.to_record::<Data>()?;
-    Ok(record.map(|record| show(record.into_data()).into()))
-}
-
-fn dotted(name: &impl ToName) -> String {
-    name.fmt_with_dot().to_string()
-}
-
-fn shown(records: &[Vec<u8>]) -> String {
-    let texts = records.iter().map(|record| String::from_utf8_lossy(record));
-    let all = texts.collect::<Vec<_>>().join(", ");
-    let cut: String = all.chars().take(LONGEST_SHOWN).collect();
-    settings::plain(&cut)
 }
 
 /// Whether a message answers the question; the error says what it is instead.
@@ -257,7 +201,7 @@ fn is_answer(bytes: &[u8], question: &[u8]) -> Result<(), String> {
     let answer = Message::from_octets(bytes).map_err(no_message)?;
     let question = Message::from_octets(question).map_err(no_message)?;
     let header = answer.header();
-    if !header.qr() {
+    if !header.qr() || header.opcode() != Opcode::QUERY {
         return Err("what is no answer".to_owned());
     }
     if header.id() != question.header().id() {
