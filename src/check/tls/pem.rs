@@ -152,13 +152,26 @@ pub fn pair(
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, String> {
     let key = provider.key_provider.load_private_key(key);
-    let key = key.map_err(|error| format!("cannot be used as a key: {error}"))?;
+    let unknown = "is of a kind that is not known (RSA from 2048 bits on, ECDSA with P-256 or P-384, Ed25519)";
+    let key = key.map_err(|_| unknown.to_owned())?;
     let first = certificates.first().and_then(Certificate::read);
     // rustls looks at this, too, but takes only the third version of X.509, and peers take others.
     if first.map(|first| first.key) != key.public_key() {
         return Err("is not the key of the certificate in cert_file".to_owned());
     }
     Ok(CertifiedKey::new(certificates, key))
+}
+
+/// The first of them that is over: `holds a certificate that expired on 2026-11-24 (2.)`
+#[must_use]
+pub fn over(certificates: &[CertificateDer<'_>], now: UnixTime) -> Option<String> {
+    let read = certificates.iter().filter_map(Certificate::read);
+    let mut ends = read.map(|read| read.validity.ends).enumerate();
+    let (place, end) = ends.find(|(_, end)| *end < now)?;
+    let (number, day) = (place + 1, day(end));
+    Some(format!(
+        "holds a certificate that expired on {day} ({number}.)"
+    ))
 }
 
 /// When certificates end, for `-t`: `2 certificates, the first ends on 2027-01-05, in 44 days`.

@@ -1,8 +1,10 @@
 //! What TLS finds wrong, in words that stay the same from one check to the next: rustls's own name the time of the check.
 
 use std::fmt;
+use std::sync::Arc;
 
-use rustls::{AlertDescription, CertificateError, Error as TlsError};
+use rustls::pki_types::UnixTime;
+use rustls::{AlertDescription, CertificateError, Error as TlsError, OtherError};
 
 use super::client::{Asked, asked};
 use super::validity::day;
@@ -14,14 +16,23 @@ pub enum Refused {
     SelfSigned,
     /// Its version of X.509 has no names that it is for.
     TooOld,
+    /// One above it, which, is over since then.
+    Over(&'static str, UnixTime),
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SelfSigned => "certificate is self-signed",
-            Self::TooOld => "certificate is not of X.509 version 3",
-        })
+        match self {
+            Self::SelfSigned => f.write_str("certificate is self-signed"),
+            Self::TooOld => f.write_str("certificate is not of X.509 version 3"),
+            Self::Over(what, end) => write!(f, "{what} expired on {}", day(*end)),
+        }
+    }
+}
+
+impl From<Refused> for CertificateError {
+    fn from(refused: Refused) -> Self {
+        Self::Other(OtherError(Arc::new(refused)))
     }
 }
 
@@ -93,6 +104,9 @@ fn certificate_reason(error: &CertificateError) -> String {
             expected,
             presented,
         } => {
+            if presented.is_empty() {
+                return "certificate is for no name (it has no subjectAltName)".to_owned();
+            }
             let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();
             let names = names.join(", ");
             format!(

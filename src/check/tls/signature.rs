@@ -7,7 +7,7 @@ use rustls::crypto::{
 };
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError};
-use webpki::RawPublicKeyEntity;
+use webpki::{EndEntityCert, RawPublicKeyEntity};
 
 use super::client::PROVIDER;
 use super::x509::Certificate;
@@ -21,7 +21,7 @@ pub fn of_tls_1_2(
     certificate: &CertificateDer<'_>,
     signature: &DigitallySignedStruct,
 ) -> Result<HandshakeSignatureValid, TlsError> {
-    match old_key(certificate) {
+    match key_alone(certificate) {
         Some(key) => by_key(message, &key, signature),
         None => verify_tls12_signature(message, certificate, signature, algorithms()),
     }
@@ -36,7 +36,7 @@ pub fn of_tls_1_3(
     certificate: &CertificateDer<'_>,
     signature: &DigitallySignedStruct,
 ) -> Result<HandshakeSignatureValid, TlsError> {
-    match old_key(certificate) {
+    match key_alone(certificate) {
         Some(key) => verify_tls13_signature_with_raw_key(message, &key, signature, algorithms()),
         None => verify_tls13_signature(message, certificate, signature, algorithms()),
     }
@@ -46,11 +46,14 @@ fn algorithms() -> &'static WebPkiSupportedAlgorithms {
     &PROVIDER.signature_verification_algorithms
 }
 
-/// The key of a certificate that is older than the third version of X.509, as `openssl x509 -req` has made them for years:
-/// webpki does not look into those.
-fn old_key<'a>(certificate: &'a CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'a>> {
-    let certificate = Certificate::read(certificate)?;
-    (!certificate.is_version_3).then_some(certificate.key)
+/// The key of a certificate that webpki does not look into: older than the third version of X.509, as `openssl x509 -req` has
+/// made them for years, or with an extension that it does not know. Whoever is believed nevertheless has been named, or
+/// nobody is asked who it is.
+fn key_alone<'a>(certificate: &'a CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'a>> {
+    match EndEntityCert::try_from(certificate) {
+        Ok(_) => None,
+        Err(_) => Some(Certificate::read(certificate)?.key),
+    }
 }
 
 /// TLS 1.2 does not say which algorithm of several with one name is meant (rustls tries them all, too).

@@ -207,6 +207,9 @@ fn certificates(
     needs: &mut Vec<Need>,
 ) -> Option<Vec<CertificateDer<'static>>> {
     let certificates = settings.optional(key, |_| source.certificates())?;
+    if let Some(text) = pem::over(&certificates, UnixTime::now()) {
+        settings.warn(key, text);
+    }
     needs.push(Need::File {
         key,
         path: source.path(),

@@ -7,8 +7,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error as TlsError, OtherError, RootCertStore,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
 };
 
 use super::client::PROVIDER;
@@ -17,11 +16,11 @@ use super::signature;
 use super::validity::Validity;
 use super::x509::Certificate;
 
-/// rustls's own verifier; certificates that were named themselves go past it, and its "unknown issuer" is looked at
-/// more closely.
+/// rustls's own verifier; certificates that were named themselves go past it, and its reasons are looked at more closely.
 #[derive(Debug)]
 pub struct Authorities {
-    webpki: Arc<WebPkiServerVerifier>,
+    /// `None`: there is no authority, only what is named.
+    webpki: Option<Arc<WebPkiServerVerifier>>,
     /// Taken as they are, whatever name they are for: each was put into `ca_file` on purpose.
     named: Vec<CertificateDer<'static>>,
     /// When authorities end, by their names. webpki believes them for ever.
@@ -32,7 +31,7 @@ impl Authorities {
     /// Believes these authorities.
     ///
     /// # Errors
-    /// There is none among them.
+    /// There is none.
     pub fn new(authorities: Vec<CertificateDer<'static>>) -> Result<Self, String> {
         let ends = ends(&authorities);
         let mut roots = RootCertStore::empty();
@@ -42,20 +41,33 @@ impl Authorities {
                 .build()
                 .map_err(|error| error.to_string())?;
         Ok(Self {
-            webpki,
+            webpki: Some(webpki),
             named: Vec::new(),
             ends,
         })
     }
 
-    /// Believes these certificates, too, should a peer show one of them.
+    /// Believes these certificates, should a peer show one of them, and whatever the authorities among them vouch for. To
+    /// name a server's certificate is not to believe its owner what others are called.
     ///
     /// # Errors
-    /// There is none.
-    pub fn named(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+    /// Its authorities cannot be used.
+    pub fn named(named: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+        let is_authority = |certificate: &&CertificateDer<'_>| {
+            Certificate::read(certificate).is_some_and(|read| read.is_authority)
+        };
+        let authorities: Vec<_> = named.iter().filter(is_authority).cloned().collect();
+        if authorities.is_empty() {
+            let (webpki, ends) = (None, HashMap::new());
+            return Ok(Self {
+                webpki,
+                named,
+                ends,
+            });
+        }
         Ok(Self {
-            named: certificates.clone(),
-            ..Self::new(certificates)?
+            named,
+            ..Self::new(authorities)?
         })
     }
 
@@ -105,19 +117,43 @@ fn is_in_time(validity: Validity, now: UnixTime) -> Result<(), CertificateError>
     Ok(())
 }
 
-/// What can be said of a certificate that webpki refuses without a good reason of its own: its `Other` is "an authority's
-/// certificate used as a server's", as `openssl req -x509` makes it, or an old version of X.509.
-fn looked_at_closely(error: CertificateError, certificate: &Certificate<'_>) -> CertificateError {
-    let why = match error {
+/// The first of these that is over, and when it was.
+fn over<'a>(
+    certificates: impl IntoIterator<Item = &'a CertificateDer<'a>>,
+    now: UnixTime,
+) -> Option<UnixTime> {
+    let mut read = certificates.into_iter().filter_map(Certificate::read);
+    read.find_map(|read| Some(read.validity.ends).filter(|end| *end < now))
+}
+
+/// What can be said of a certificate that webpki refuses without saying all: its `Other` is "an authority's certificate used
+/// as a server's", as `openssl req -x509` makes it, or an old version of X.509, and one of those above may be what is over.
+fn looked_at_closely(
+    error: CertificateError,
+    certificate: &Certificate<'_>,
+    above: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> CertificateError {
+    let is_over = matches!(
+        error,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. }
+    );
+    let is_vague = matches!(
+        error,
         CertificateError::UnknownIssuer | CertificateError::Other(_)
-            if certificate.is_self_signed() =>
-        {
-            Refused::SelfSigned
-        }
-        _ if !certificate.is_version_3 => Refused::TooOld,
-        error => return error,
-    };
-    CertificateError::Other(OtherError(Arc::new(why)))
+    );
+    if is_vague && certificate.is_self_signed() {
+        Refused::SelfSigned.into()
+    } else if !certificate.is_version_3 {
+        Refused::TooOld.into()
+    } else if is_over
+        && now <= certificate.validity.ends
+        && let Some(end) = over(above, now)
+    {
+        Refused::Over("intermediate certificate", end).into()
+    } else {
+        error
+    }
 }
 
 impl ServerCertVerifier for Authorities {
@@ -134,14 +170,30 @@ impl ServerCertVerifier for Authorities {
             is_in_time(certificate.validity, now)?;
             return Ok(ServerCertVerified::assertion());
         }
-        self.webpki
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            .map_err(|error| match error {
-                TlsError::InvalidCertificate(error) => {
-                    looked_at_closely(error, &certificate).into()
-                }
-                error => error,
-            })
+        let Some(webpki) = &self.webpki else {
+            let error = CertificateError::UnknownIssuer;
+            return Err(looked_at_closely(error, &certificate, intermediates, now).into());
+        };
+        let verified =
+            webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let verified = verified.map_err(|error| match error {
+            TlsError::InvalidCertificate(error) => {
+                looked_at_closely(error, &certificate, intermediates, now).into()
+            }
+            error => error,
+        })?;
+        let chain: Vec<_> = [end_entity]
+            .into_iter()
+            .chain(intermediates)
+            .cloned()
+            .collect();
+        match self.end_of_root(&chain).filter(|end| *end < now) {
+            Some(end) => {
+                let error: CertificateError = Refused::Over("root certificate", end).into();
+                Err(error.into())
+            }
+            None => Ok(verified),
+        }
     }
 
     fn verify_tls12_signature(
@@ -163,7 +215,9 @@ impl ServerCertVerifier for Authorities {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
+        PROVIDER
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 

@@ -19,10 +19,22 @@ pub struct Certificate<'a> {
     pub subject: &'a [u8],
     /// The public key.
     pub key: SubjectPublicKeyInfoDer<'a>,
+    /// Whether it may vouch for others (RFC 5280, 4.2.1.9). Before the third version of X.509 none says so, and one that
+    /// vouches for itself is taken for an authority, as OpenSSL does.
+    pub is_authority: bool,
 }
 
 /// The version's own tag.
 const VERSION: u8 = 0xa0;
+
+/// The extensions' own tag.
+const EXTENSIONS: u8 = 0xa3;
+
+/// The basic constraints' name, an OBJECT IDENTIFIER.
+const BASIC_CONSTRAINTS: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x13];
+
+/// What makes an extension critical, and a certificate an authority's.
+const TRUE: &[u8] = &[0x01, 0x01, 0xff];
 
 /// `v3`, an INTEGER.
 const VERSION_3: &[u8] = &[0x02, 0x01, 0x02];
@@ -50,13 +62,45 @@ fn read(certificate: &[u8]) -> der::Result<Certificate<'_>> {
         _ => false,
     };
     let [_serial_number, _algorithm] = [fields.tlv_bytes()?, fields.tlv_bytes()?];
+    let issuer = fields.tlv_bytes()?;
+    let validity = validity(inside_next(&mut fields)?)?;
+    let subject = fields.tlv_bytes()?;
     Ok(Certificate {
         is_version_3,
-        issuer: fields.tlv_bytes()?,
-        validity: validity(inside_next(&mut fields)?)?,
-        subject: fields.tlv_bytes()?,
+        issuer,
+        validity,
+        subject,
         key: fields.tlv_bytes()?.into(),
+        is_authority: if is_version_3 {
+            may_vouch(fields).unwrap_or_default()
+        } else {
+            issuer == subject
+        },
     })
+}
+
+/// What the fields behind the key say of that.
+fn may_vouch(mut fields: SliceReader<'_>) -> der::Result<bool> {
+    while fields.peek_byte().is_some_and(|tag| tag != EXTENSIONS) {
+        fields.tlv_bytes()?;
+    }
+    if fields.is_finished() {
+        return Ok(false);
+    }
+    let mut extensions = inside(inside(fields)?)?;
+    while !extensions.is_finished() {
+        let mut extension = inside_next(&mut extensions)?;
+        if extension.tlv_bytes()? != BASIC_CONSTRAINTS {
+            continue;
+        }
+        let mut value = extension.tlv_bytes()?;
+        if value == TRUE {
+            value = extension.tlv_bytes()?;
+        }
+        let mut constraints = inside(inside(SliceReader::new(value)?)?)?;
+        return Ok(!constraints.is_finished() && constraints.tlv_bytes()? == TRUE);
+    }
+    Ok(false)
 }
 
 fn validity(mut fields: SliceReader<'_>) -> der::Result<Validity> {
@@ -80,7 +124,7 @@ fn inside_next<'a>(reader: &mut SliceReader<'a>) -> der::Result<SliceReader<'a>>
 mod tests {
     use super::*;
     use crate::check::tls::validity::day;
-    use rcgen::{CertificateParams, KeyPair, PublicKeyData, date_time_ymd};
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, PublicKeyData, date_time_ymd};
 
     fn validity(begins: i32, ends: i32) -> Option<Validity> {
         let mut params = CertificateParams::new(vec!["a.example".to_owned()]).expect("a name");
@@ -120,8 +164,27 @@ mod tests {
         let params = CertificateParams::new(vec!["a.example".to_owned()]).expect("a name");
         let certificate = params.self_signed(&ours).expect("signs itself");
         let read = Certificate::read(certificate.der()).expect("readable");
-        assert!(read.is_version_3 && read.is_self_signed());
+        assert!(read.is_version_3 && read.is_self_signed() && !read.is_authority);
         assert_eq!(*read.key, *ours.subject_public_key_info());
         assert_ne!(*read.key, *another.subject_public_key_info());
+    }
+
+    #[test]
+    fn authorities_say_that_they_are() {
+        let constrained = IsCa::Ca(BasicConstraints::Constrained(1));
+        let unconstrained = IsCa::Ca(BasicConstraints::Unconstrained);
+        for (is_ca, expected) in [
+            (constrained, true),
+            (unconstrained, true),
+            (IsCa::ExplicitNoCa, false),
+            (IsCa::NoCa, false),
+        ] {
+            let mut params = CertificateParams::new(vec!["a.example".to_owned()]).expect("a name");
+            params.is_ca = is_ca;
+            let key = KeyPair::generate().expect("a key");
+            let certificate = params.self_signed(&key).expect("signs itself");
+            let read = Certificate::read(certificate.der()).expect("readable");
+            assert_eq!(read.is_authority, expected, "{:?}", params.is_ca);
+        }
     }
 }

@@ -23,6 +23,10 @@ tests![
     the_days_that_are_left_of_the_root,
     the_first_version_of_x_509,
     a_certificate_without_its_key,
+    one_that_is_named_vouches_for_nobody,
+    what_is_over_above_it,
+    one_for_no_name,
+    an_extension_that_is_critical_and_unknown,
     a_peer_without_a_word_on_a_client_certificate,
 ];
 
@@ -252,6 +256,78 @@ fn a_certificate_without_its_key() {
         .map(|name| (name.as_str(), "tls", "signature"))
         .collect();
     assert_down(&dir, run, &table);
+}
+
+/// It is in `ca_file`, and no authority: what it signs is not believed.
+fn one_that_is_named_vouches_for_nobody() {
+    let named = Authority::that_is_none();
+    let forged = showing(named.certificate_for(&["localhost"]));
+    let (dir, config) = begin();
+    dir.write("named.pem", fs::read(named.file()).unwrap());
+    let config = config
+        .check("forged", "https", forged.at("localhost"), "node")
+        .key("ca_file", "named.pem");
+    dir.configure(&config);
+    let run = dir.heartbeat().once();
+    let reason = "certificate of an unknown authority";
+    assert_down(&dir, run, &[("forged", "tls", reason)]);
+}
+
+fn what_is_over_above_it() {
+    let (lasting, over) = (Authority::new(), Authority::that_is_over());
+    let by_over = showing(over.certificate());
+    let between = showing(lasting.certificate_by_intermediate_that_is_over());
+    let (dir, config) = begin();
+    dir.write("ca.pem", fs::read(over.file()).unwrap());
+    let config = config
+        .check("root", "https", by_over.at("localhost"), "node")
+        .key("ca_file", "ca.pem")
+        .check("between", "https", between.at("localhost"), "node");
+    dir.configure(&config);
+    let run = dir.heartbeat().trusting(&lasting).once();
+    let table = [
+        ("root", "tls", "root certificate expired on 2001-01-01"),
+        (
+            "between",
+            "tls",
+            "intermediate certificate expired on 2001-01-01",
+        ),
+    ];
+    assert_down(&dir, run, &table);
+    let told = dir.heartbeat().test_config().expect(0).stderr;
+    let warning = "[root] ca_file: holds a certificate that expired on 2001-01-01 (1.)";
+    assert!(told.contains(warning), "{told}");
+    let (dir, config) = begin();
+    let config = config.check("root", "https", by_over.at("localhost"), "node");
+    dir.configure(&config);
+    let run = dir.heartbeat().trusting(&over).once();
+    assert_down(&dir, run, &[table[0]]);
+}
+
+fn one_for_no_name() {
+    let authority = Authority::new();
+    let peer = showing(authority.certificate_for(&[]));
+    let (dir, config) = begin();
+    dir.configure(&config.check("web", "https", peer.at("localhost"), "node"));
+    let run = dir.heartbeat().trusting(&authority).once();
+    let reason = "certificate is for no name (it has no subjectaltname)";
+    assert_down(&dir, run, &[("web", "tls", reason)]);
+}
+
+fn an_extension_that_is_critical_and_unknown() {
+    let certificate = Certificate::self_signed_with_a_critical_extension();
+    let pem = certificate.pem.clone();
+    let peer = showing(certificate);
+    let (dir, config) = begin();
+    dir.write("named.pem", pem);
+    let config = config
+        .check("named", "https", peer.at("localhost"), "node")
+        .key("ca_file", "named.pem")
+        .check("any", "https", peer.at("localhost"), "node")
+        .key("verify", "no");
+    dir.configure(&config);
+    let run = dir.heartbeat().once();
+    assert_up(&dir, run, &["named", "any"]);
 }
 
 /// In TLS 1.3 a peer that wanted one has not accepted ours, or its lack, before it says something or closes.

@@ -153,7 +153,7 @@ fn a_certificate_that_is_not_the_named_one() {
     let expected = [
         ("expired", "tls", "expired on 2001-01-01"),
         // Of the same name as the one that is trusted, and with another key.
-        ("other", "tls", "signature"),
+        ("other", "tls", "self-signed"),
     ];
     assert_down(&dir, run, &expected);
 }

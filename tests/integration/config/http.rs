@@ -53,7 +53,7 @@ fn values_that_are_wrong() {
         ),
         ("expect_status = 299-200", "\"299-200\""),
         ("expect_status = 200,", "\"200,\""),
-        ("expect_status = +200", "100 to 999"),
+        ("expect_status = +200", "200 to 999"),
         ("expect_status = 2xx", "\"2xx\""),
         ("expect_status = 099", "\"099\""),
         ("expect_status =", "\"\""),

@@ -8,8 +8,8 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use der::asn1::AnyRef;
 use der::{Decode, Reader, SliceReader};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SigningKey,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair,
+    SigningKey, date_time_ymd,
 };
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -52,6 +52,21 @@ impl Authority {
         Self::with(params)
     }
 
+    /// One that was an authority until 2001.
+    pub fn that_is_over() -> Self {
+        let mut params = authority_params("An authority of the past");
+        until_2001(&mut params);
+        Self::with(params)
+    }
+
+    /// A server's certificate that vouches for others, though it must not.
+    pub fn that_is_none() -> Self {
+        let mut params = params(&NAMES);
+        let name = "A server that signs";
+        params.distinguished_name.push(DnType::CommonName, name);
+        Self::with(params)
+    }
+
     fn with(params: CertificateParams) -> Self {
         let issuer = CertifiedIssuer::self_signed(params, new_key()).expect("sign itself");
         let file = NamedTempFile::new().expect("a file for the authority");
@@ -77,8 +92,7 @@ impl Authority {
     /// One that was good until 2001.
     pub fn expired(&self) -> Certificate {
         let mut params = params(&NAMES);
-        params.not_before = date_time_ymd(2000, 1, 1);
-        params.not_after = date_time_ymd(2001, 1, 1);
+        until_2001(&mut params);
         self.issue(&params)
     }
 
@@ -92,6 +106,13 @@ impl Authority {
     /// A good one, signed by an authority that this one has signed; the server shows both.
     pub fn certificate_by_intermediate(&self) -> Certificate {
         self.certificate_by(authority_params("An intermediate authority"))
+    }
+
+    /// A lasting one, signed by an intermediate authority that was one until 2001.
+    pub fn certificate_by_intermediate_that_is_over(&self) -> Certificate {
+        let mut params = authority_params("An intermediate authority of the past");
+        until_2001(&mut params);
+        self.certificate_by(params)
     }
 
     /// One that ends in a little more than so many days.
@@ -151,8 +172,7 @@ impl Certificate {
     /// One that vouched for itself until 2001.
     pub fn self_signed_and_expired() -> Self {
         let mut params = params(&NAMES);
-        params.not_before = date_time_ymd(2000, 1, 1);
-        params.not_after = date_time_ymd(2001, 1, 1);
+        until_2001(&mut params);
         Self::by_itself(&params)
     }
 
@@ -161,6 +181,15 @@ impl Certificate {
         let key = new_key();
         let certificate = params(&NAMES).self_signed(&key).expect("sign itself");
         Self::of_version_1(&certificate, &key, &key)
+    }
+
+    /// One that vouches for itself, and asks for more than we know.
+    pub fn self_signed_with_a_critical_extension() -> Self {
+        let mut params = params(&NAMES);
+        let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+        extension.set_criticality(true);
+        params.custom_extensions.push(extension);
+        Self::by_itself(&params)
     }
 
     /// The same certificate, in the hands of one who has not got its key.
@@ -230,6 +259,11 @@ fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
     };
     [head, content].concat()
 }
+fn until_2001(params: &mut CertificateParams) {
+    params.not_before = date_time_ymd(2000, 1, 1);
+    params.not_after = date_time_ymd(2001, 1, 1);
+}
+
 fn new_key() -> KeyPair {
     KeyPair::generate().expect("generate a key")
 }
