@@ -17,6 +17,7 @@ tests![
     a_configuration_that_is_wrong,
     a_name_with_blanks_and_an_equals_sign,
     without_anything_to_play,
+    a_configuration_in_a_pipe,
 ];
 
 /// `web` falls at the third failure and rises at the second pass; `db` at once. Both would be refused.
@@ -171,4 +172,16 @@ fn without_anything_to_play() {
         dir.ask(&[flag, "simulate", "web=p"]).expect(2);
     }
     assert_eq!(dir.files(), ["heartbeat.conf"]);
+}
+
+/// As in `-c <(…)`: it can be read once.
+fn a_configuration_in_a_pipe() {
+    let dir = Workdir::with(&two());
+    let script = "cat heartbeat.conf | \"$1\" -c /dev/stdin simulate db=f";
+    let simulated = dir.through(script).run().expect(0);
+    assert!(
+        simulated.stdout.contains("demotion of mail"),
+        "{}",
+        simulated.stdout
+    );
 }

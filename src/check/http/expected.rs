@@ -200,17 +200,19 @@ impl fmt::Display for Statuses {
 }
 
 fn statuses(text: &str) -> Result<Statuses, String> {
-    let wrong = || "is not a list of statuses such as 200-299, 401 (200 to 999)".to_owned();
+    let wrong = || {
+        "is not a list of statuses such as 200-299, 401 (100 to 999, and not only what begins with a 1)".to_owned()
+    };
     let one = |text: &str| -> Option<u16> {
         let is_status = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
         let status = text.parse().ok().filter(|_| is_status)?;
-        // What begins with a 1 is no final answer (RFC 9110, 15.2).
-        (status >= 200).then_some(status)
+        (status >= 100).then_some(status)
     };
     let range = |text: &str| -> Option<RangeInclusive<u16>> {
         let (from, to) = text.split_once('-').unwrap_or((text, text));
         let range = one(from.trim())?..=one(to.trim())?;
-        (!range.is_empty()).then_some(range)
+        // What begins with a 1 is no final answer (RFC 9110, 15.2).
+        (!range.is_empty() && *range.end() >= 200).then_some(range)
     };
     let ranges = text.split(',').map(range).collect::<Option<Vec<_>>>();
     ranges.map(Statuses).ok_or_else(wrong)

@@ -64,7 +64,13 @@ fn certificates_and_their_end() {
     let start = "cert_file \"client.pem\": 2 certificates, the first ends on 20";
     let right = client.starts_with(start) && client.ends_with(", in 20 days");
     assert!(right, "{client}");
-    assert_eq!(run.stderr, "");
+    let over = "] ca_file: holds a certificate that expired on 2001-01-01 (1.)";
+    let warnings: Vec<_> = run.stderr.lines().collect();
+    assert_eq!(warnings.len(), 2, "{warnings:#?}");
+    assert!(
+        warnings.iter().all(|line| line.ends_with(over)),
+        "{warnings:#?}"
+    );
 }
 
 fn programs_that_are_not_there() {

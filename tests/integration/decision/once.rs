@@ -1,8 +1,11 @@
 //! One-shots, as cron runs them: exit statuses, and what is carried from one to the next.
 
+use std::thread;
+use std::time::Duration;
+
 use super::{node, node_with, quick};
 use crate::support::config::Config;
-use crate::support::peer::Peer;
+use crate::support::peer::{OK, Peer};
 use crate::support::script::at_gate;
 use crate::support::wait::wait_for;
 use crate::support::workdir::Workdir;
@@ -18,6 +21,7 @@ tests![
     a_daemon_asserts_its_first_verdict_anew,
     a_one_shot_goes_on_where_a_daemon_ended,
     only_actions_that_are_new_or_changed_are_run_again,
+    what_was_down_is_asked_before_anything_is_done_about_it,
     stopped_before_there_is_a_verdict,
     stopped_while_its_command_runs,
     two_at_once,
@@ -140,6 +144,28 @@ fn only_actions_that_are_new_or_changed_are_run_again() {
 }
 
 /// 0 would be taken for healthy.
+/// Another check answers first, and the demotion of the last time has yet to work.
+fn what_was_down_is_asked_before_anything_is_done_about_it() {
+    let (quick, mut slow) = (
+        Peer::silent(),
+        Peer::serve(|mut conn| {
+            conn.request()?;
+            thread::sleep(Duration::from_millis(500));
+            conn.send(OK)
+        }),
+    );
+    let config = Config::new()
+        .commands("node", "echo + >> words", "echo - >> words; exit 1")
+        .check("quick", "tcp", quick.addr(), "node")
+        .check("slow", "http", slow.addr(), "node");
+    let dir = Workdir::with(&config);
+    slow.go_down();
+    dir.heartbeat().once().expect(3);
+    slow.go_up();
+    dir.heartbeat().once().expect(0);
+    assert_eq!(dir.words(), ["-", "+"]);
+}
+
 fn stopped_before_there_is_a_verdict() {
     let peer = Peer::silent();
     let dir = Workdir::with(

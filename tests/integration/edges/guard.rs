@@ -20,6 +20,7 @@ tests![
     a_drain_of_what_it_holds,
     a_drain_does_not_wait_for_one_that_is_being_asked,
     not_at_the_end,
+    the_end_does_not_wait_for_one_that_is_being_asked,
     not_under_a_hold,
     it_is_told_why,
     it_reaches_the_shell_byte_for_byte,
@@ -173,6 +174,17 @@ fn not_at_the_end() {
     dir.wait_for_words(&["+node"]);
     heartbeat.stop().expect(0);
     assert_eq!(dir.words(), ["+node", "-node"]);
+}
+
+fn the_end_does_not_wait_for_one_that_is_being_asked() {
+    let player = Player::always('f');
+    let config = guarded("exec sleep 300").general("on_exit", "demote");
+    let config = config.general("action_timeout", 300);
+    let dir = Workdir::with(&node(config, &player));
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_words(&["?"]);
+    heartbeat.stop().expect(0);
+    assert_eq!(dir.words(), ["?", "-node"]);
 }
 
 fn not_under_a_hold() {

@@ -70,14 +70,17 @@ fn a_stale_one_is_no_obstacle() {
 fn something_precious_is_not_overwritten() {
     let peer = Peer::silent();
     let long = "1234 ".repeat(1000);
-    for precious in ["root:x:0:0:root:/root:/bin/sh\n", "\x7fELF\0\0", &long] {
+    let line = "root:x:0:0:root:/root:/bin/sh\n";
+    // A key is as short as a number, and no text.
+    let key = [[0xfe; 31].as_slice(), b"7"].concat();
+    for precious in [line.as_bytes(), b"\x7fELF\0\0", &key, long.as_bytes()] {
         let dir = Workdir::with(&node(&peer));
         dir.write("heartbeat.pid", precious);
         for mode in MODES {
             let run = dir.heartbeat().args(mode).run().expect(3);
             assert!(run.stderr.starts_with("heartbeat: "), "{}", run.stderr);
             assert!(run.stderr.contains("heartbeat.pid"), "{}", run.stderr);
-            assert_eq!(dir.read("heartbeat.pid"), precious);
+            assert_eq!(fs::read(dir.file("heartbeat.pid")).unwrap(), precious);
         }
         assert_eq!(dir.words(), [""; 0]);
     }

@@ -3,9 +3,10 @@
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use super::node;
+use super::{node, played};
 use crate::support::config::Config;
 use crate::support::peer::Peer;
+use crate::support::player::Player;
 use crate::support::script::at_gate;
 use crate::support::wait::wait_for;
 use crate::support::workdir::Workdir;
@@ -13,6 +14,8 @@ use crate::support::workdir::Workdir;
 tests![
     a_drain_and_its_end,
     a_demotion_that_fails,
+    one_that_ends_before_it_is_done,
+    the_end_of_one_before_there_is_a_verdict,
     nobody_who_would_do_it,
     another_order_meanwhile,
     a_daemon_that_is_killed_meanwhile,
@@ -55,6 +58,34 @@ fn a_demotion_that_fails() {
     assert_eq!(drained.stderr, why);
     let status = dir.ask(&["status"]).expect(3).stdout;
     assert!(status.contains("maintenance    drained for"), "{status}");
+    heartbeat.stop().expect(0);
+}
+
+/// The node is on its way back then, and all is as it is wanted.
+fn one_that_ends_before_it_is_done() {
+    let peer = Peer::silent();
+    let dir = Workdir::with(&demoted_by(&peer, "sleep 2.5"));
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_words(&["+node"]);
+    let words = ["drain", "--for", "1s", "--wait", "30s", "kernel"];
+    let drained = dir.ask(&words).expect(3);
+    let why = "heartbeat: not done: it has ended by itself before it was done\n";
+    assert_eq!(drained.stderr, why);
+    heartbeat.stop().expect(0);
+}
+
+fn the_end_of_one_before_there_is_a_verdict() {
+    let player = Player::new();
+    let dir = Workdir::with(&played(&player));
+    let heartbeat = dir.heartbeat().start();
+    player.wait_until_asked();
+    dir.ask(&["drain", "--wait", "30s", "x"]).expect(0);
+    let resumed = dir.ask(&["resume", "--wait", "1s"]).expect(3);
+    let why = "heartbeat: not done: not within 1s: there is no verdict yet\n";
+    assert_eq!(resumed.stderr, why);
+    player.play("p");
+    dir.ask(&["resume", "--wait", "30s"]).expect(0);
+    assert_eq!(dir.words(), ["-node", "+node"]);
     heartbeat.stop().expect(0);
 }
 

@@ -1,5 +1,7 @@
 //! Checks that are kept, new, changed or gone.
 
+use nix::sys::signal::Signal;
+
 use super::{node, played, quick};
 use crate::support::peer::Peer;
 use crate::support::player::Player;
@@ -18,6 +20,7 @@ tests![
     a_new_one_does_not_promote_while_it_is_unknown,
     a_new_one_that_is_down_demotes,
     one_with_another_probe_is_new,
+    a_key_of_other_types_changes_nothing,
     one_that_is_down_vanishes,
     one_in_flight_vanishes,
     their_order_is_nothing,
@@ -185,6 +188,21 @@ fn one_with_another_probe_is_new() {
     dir.wait_for_words(&["+node"]);
     other.play_out("f");
     dir.wait_for_words(&["+node", "-node"]);
+    heartbeat.stop().expect(0);
+}
+
+/// It is inherited from `[DEFAULT]`, for those that have it.
+fn a_key_of_other_types_changes_nothing() {
+    let peer = Peer::silent();
+    let dir = Workdir::with(&node(&peer));
+    let with_days =
+        |days: u32| format!("[DEFAULT]\nmin_cert_days = {days}\n{}", node(&peer).text());
+    dir.write("heartbeat.conf", with_days(7));
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_words(&["+node"]);
+    dir.write("heartbeat.conf", with_days(8));
+    heartbeat.signal(Signal::SIGHUP);
+    dir.wait_for_log("Configuration reloaded (generation 2). Nothing has changed.");
     heartbeat.stop().expect(0);
 }
 

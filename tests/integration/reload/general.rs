@@ -20,6 +20,9 @@ tests![
     the_log_on_stderr,
     another_state,
     maintenance_moves_with_the_state,
+    what_was_ordered_just_before_moves_too,
+    what_is_ordered_at_the_new_place_goes_before,
+    a_rehearsal_moves_nothing,
     a_shorter_patience_with_commands,
     what_needs_a_restart,
     warnings_are_told_when_they_are_new,
@@ -174,6 +177,54 @@ fn maintenance_moves_with_the_state() {
     dir.wait_for_words(&["+node", "-node"]);
     dir.ask(&["resume"]).expect(0);
     dir.wait_for_words(&["+node", "-node", "+node"]);
+    heartbeat.stop().expect(0);
+}
+
+/// Orders are looked for now and then: one may be given and a new configuration come before the next look.
+fn what_was_ordered_just_before_moves_too() {
+    let peer = Peer::silent();
+    let config = |number: u32| node(&peer).general("statefile", format!("{number}.state"));
+    let dir = Workdir::with(&config(0));
+    let heartbeat = dir.heartbeat().start();
+    for number in 1..8 {
+        wait_for("the node to be in", || {
+            dir.words().last().is_some_and(|word| word == "+node")
+        });
+        dir.ask(&["drain", "kernel update"]).expect(0);
+        dir.reload(&heartbeat, &config(number));
+        assert!(dir.has(&format!("{number}.state.maintenance")), "{number}");
+        dir.ask(&["resume", "--wait", "20s"]).expect(0);
+    }
+    heartbeat.stop().expect(0);
+}
+
+/// Whoever orders has the new configuration as soon as it is written.
+fn what_is_ordered_at_the_new_place_goes_before() {
+    let peer = Peer::silent();
+    let dir = Workdir::with(&node(&peer));
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_words(&["+node"]);
+    dir.ask(&["hold", "old"]).expect(0);
+    dir.wait_for_log("Maintenance: held: old.");
+    let other = node(&peer).general("statefile", "other.state");
+    dir.configure(&other);
+    dir.ask(&["drain", "new"]).expect(0);
+    dir.reload(&heartbeat, &other);
+    dir.wait_for_log("Maintenance: drained: new.");
+    dir.wait_for_words(&["+node", "-node"]);
+    assert!(!dir.has("heartbeat.state.maintenance"));
+    heartbeat.stop().expect(0);
+}
+
+fn a_rehearsal_moves_nothing() {
+    let peer = Peer::silent();
+    let dir = Workdir::with(&node(&peer));
+    dir.ask(&["drain", "kernel update"]).expect(0);
+    let heartbeat = dir.heartbeat().arg("--dry-run").start();
+    dir.wait_for_log("Maintenance: drained");
+    dir.reload(&heartbeat, &node(&peer).general("statefile", "other.state"));
+    assert!(dir.has("heartbeat.state.maintenance"));
+    assert!(!dir.has("other.state.maintenance"));
     heartbeat.stop().expect(0);
 }
 
