@@ -166,7 +166,7 @@ impl Lists {
             .map(|(word, list)| format!("{word}: {}.", list.join(", ")))
             .collect();
         if texts.is_empty() {
-            return "Nothing has changed.".to_owned();
+            return "Nothing has changed in the file.".to_owned();
         }
         let is_new = self.added.iter().any(|thing| thing.starts_with("action "));
         let note = if is_new {
@@ -204,7 +204,7 @@ mod tests {
         let one = || config("", &[("x", "x")], &check("web", 1, "action = x"));
         let (old, mut new) = (one(), one());
         let change = Change::between(&old, &mut new);
-        assert_eq!(change.text, "Nothing has changed.");
+        assert_eq!(change.text, "Nothing has changed in the file.");
         assert_eq!(
             (change.checks, change.actions),
             (vec![Some(0)], vec![Some(0)])

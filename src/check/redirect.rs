@@ -21,6 +21,7 @@ pub fn target<B>(answer: &Response<B>, from: &Uri) -> Result<Option<Uri>, Failur
     let location = String::from_utf8_lossy(location.as_bytes());
     let next = resolve(from, location.trim());
     let next = next.ok_or_else(|| wrong(&format!("redirect to {location}, which is no URL")))?;
+    let next = without_user(next);
     match next.scheme_str() {
         Some("http" | "https") => Ok(Some(next)),
         _ => Err(wrong(&format!("redirect to {next}, which is not HTTP"))),
@@ -32,6 +33,21 @@ fn resolve(from: &Uri, location: &str) -> Option<Uri> {
     let base = UriAbsoluteStr::new(&base).ok()?;
     let reference = UriReferenceStr::new(&location).ok()?;
     reference.resolve_against(base).to_string().parse().ok()
+}
+
+/// Without the name and password that a peer would have us use: ureq takes their colon for that of the port.
+fn without_user(uri: Uri) -> Uri {
+    let host = uri.authority().and_then(|authority| {
+        let (_, host) = authority.as_str().rsplit_once('@')?;
+        host.parse().ok()
+    });
+    let Some(host) = host else {
+        return uri;
+    };
+    let mut parts = uri.into_parts();
+    parts.authority = Some(host);
+    // Only the authority is another one, and it is there as before.
+    Uri::from_parts(parts).unwrap_or_default()
 }
 
 const BLANKS_AND_BRACKETS: &AsciiSet = &TO_ENCODE.add(b' ').add(b'[').add(b']');
@@ -96,6 +112,19 @@ mod tests {
         let from = "http://a/items?filter[a]=1".parse().expect("a URL");
         let next = resolve(&from, "/ok").map(|next| next.to_string());
         assert_eq!(next.as_deref(), Some("http://a/ok"));
+    }
+
+    #[test]
+    fn nobody_is_named_to_the_next_place() {
+        for (uri, expected) in [
+            ("http://x:y@a:81/b", "http://a:81/b"),
+            ("http://x@a/b?c@d", "http://a/b?c@d"),
+            ("https://@[::1]:8/", "https://[::1]:8/"),
+            ("http://a/x@y", "http://a/x@y"),
+        ] {
+            let uri: Uri = uri.parse().expect("a URL");
+            assert_eq!(without_user(uri).to_string(), expected);
+        }
     }
 
     #[test]

@@ -28,12 +28,16 @@ pub struct Section {
 const COMMAND_KEYS: [&str; 2] = ["command", "demotion_guard"];
 
 /// Keys whose values are said to a peer or looked for in its answer.
-const DIALOGUE_KEYS: [&str; 2] = ["expect", "send"];
+const DIALOGUE_KEYS: [&str; 5] = ["body", "expect", "expect_body", "reject_body", "send"];
+
+/// The same of headers, whose lines can be told from comments.
+const HEADER_KEYS: [&str; 2] = ["expect_header", "header"];
 
 /// Whether the value of a key, in lower case, is taken byte for byte: without comments in it, and with every `%` as it is.
 #[must_use]
 pub fn is_verbatim_key(key: &str) -> bool {
-    COMMAND_KEYS.contains(&key) || DIALOGUE_KEYS.contains(&key)
+    let verbatim = [&COMMAND_KEYS[..], &DIALOGUE_KEYS, &HEADER_KEYS];
+    verbatim.iter().any(|keys| keys.contains(&key))
 }
 
 /// What a line belongs to.
@@ -42,6 +46,7 @@ enum Text {
     Plain,
     Command,
     Dialogue,
+    Header,
 }
 
 impl Section {
@@ -163,7 +168,7 @@ impl Scan {
         }
         let content = match belongs {
             Text::Plain => without_inline_comment(raw),
-            Text::Command | Text::Dialogue => trimmed,
+            Text::Command | Text::Dialogue | Text::Header => trimmed,
         };
         if content.is_empty() {
             self.extend_value("");
@@ -192,6 +197,8 @@ impl Scan {
             Text::Command
         } else if DIALOGUE_KEYS.contains(&key.as_str()) {
             Text::Dialogue
+        } else if HEADER_KEYS.contains(&key.as_str()) {
+            Text::Header
         } else {
             Text::Plain
         }
@@ -304,7 +311,7 @@ fn key_of(line: &str) -> Option<String> {
 /// a line less, and nobody would know.
 fn is_comment(trimmed: &str, continues: Text) -> bool {
     let is_text = match continues {
-        Text::Plain => false,
+        Text::Plain | Text::Header => false,
         Text::Command => trimmed.starts_with('#') || trimmed.starts_with(";;"),
         Text::Dialogue => true,
     };
@@ -419,8 +426,14 @@ mod tests {
 
     #[test]
     fn a_dialogue_loses_no_text() {
-        let text = "[s]\nsend = a ; b\n  # c\n  ; d %(x)s\n; gone\nexpect =\n  e ;f\nk = g ; h\n";
-        let expected = ["send=a ; b\n# c\n; d %(x)s@2", "expect=\ne ;f@6", "k=g@8"];
+        let text = "[s]\nsend = a ; b\n  # c\n  ; d %(x)s\n; gone\nexpect =\n  e ;f\nk = g ; h\n\
+                    header = A: b ; c\n  # gone\n  D: e\n";
+        let expected = [
+            "send=a ; b\n# c\n; d %(x)s@2",
+            "expect=\ne ;f@6",
+            "k=g@8",
+            "header=A: b ; c\nD: e@9",
+        ];
         assert_eq!(entries(text), expected);
     }
 

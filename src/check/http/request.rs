@@ -214,16 +214,14 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
 /// `Name: value` into both; the name is a token (RFC 9110, 5.6.2).
 ///
 /// # Errors
-/// What is wrong with the line, which is shown as far as it can hold no secret.
+/// What is wrong with the line, which is not shown: it may be the rest of a secret.
 pub fn header_line(line: &str) -> Result<(HeaderName, &str), String> {
     let (name, value) = line
         .split_once(':')
         .ok_or_else(|| "has a line that is not Name: value".to_owned())?;
-    let wrong = |_| {
-        let what = "which is not the name of a header (letters, digits and hyphens)";
-        format!("has a line that begins with {}, {what}", quote(name))
-    };
-    let key = HeaderName::from_bytes(name.as_bytes()).map_err(wrong)?;
+    let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+        "has a line that does not begin with the name of a header (letters, digits and hyphens)"
+    })?;
     Ok((key, value.trim()))
 }
 

@@ -3,7 +3,8 @@
 use super::{assert_down, assert_up};
 use crate::support::authority::Authority;
 use crate::support::config::Config;
-use crate::support::peer::{OK, Peer};
+use crate::support::peer::{LOCALHOST, OK, Peer};
+use crate::support::port::Port;
 use crate::support::tls::TlsServer;
 use crate::support::workdir::Workdir;
 
@@ -11,6 +12,7 @@ tests![
     a_port_that_is_none_is_not_the_usual_one,
     method_and_body_after_a_redirect,
     a_redirect_within_the_origin_keeps_everything,
+    the_name_that_a_redirect_gives_us_is_not_used,
     another_origin_is_told_no_secret,
     a_redirect_to_https_is_another_origin,
 ];
@@ -41,6 +43,30 @@ fn a_port_that_is_none_is_not_the_usual_one() {
         let run = dir.heartbeat().once();
         assert_down(&dir, run, &[("web", "status", "no port")]);
     }
+}
+
+/// Its colon is no port's, and the origin is the same.
+fn the_name_that_a_redirect_gives_us_is_not_used() {
+    let port = Port::reserve(LOCALHOST);
+    let location = format!("http://x:y@{}/then", port.addr());
+    let peer = Peer::serve_on(port, None, move |mut conn| {
+        let head = conn.request()?;
+        if head.split(' ').nth(1) == Some("/then") {
+            return conn.send(OK);
+        }
+        conn.send(format!(
+            "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        ))
+    });
+    let config = Config::new().action("node");
+    let config = config.check("web", "http", peer.addr(), "node");
+    let dir = Workdir::with(&config.key("header", "X-Key: k"));
+    let run = dir.heartbeat().once();
+    assert_up(&dir, run, &["web"]);
+    let asked = peer.requests().pop().unwrap().to_lowercase();
+    assert!(asked.starts_with("get /then "), "{asked}");
+    assert!(asked.contains("\r\nx-key: k\r\n"), "{asked}");
+    assert!(!asked.contains("authorization"), "{asked}");
 }
 
 fn method_and_body_after_a_redirect() {

@@ -202,7 +202,7 @@ fn a_key_of_other_types_changes_nothing() {
     dir.wait_for_words(&["+node"]);
     dir.write("heartbeat.conf", with_days(8));
     heartbeat.signal(Signal::SIGHUP);
-    dir.wait_for_log("Configuration reloaded (generation 2). Nothing has changed.");
+    dir.wait_for_log("Configuration reloaded (generation 2). Nothing has changed in the file.");
     heartbeat.stop().expect(0);
 }
 
@@ -270,7 +270,7 @@ fn their_order_is_nothing() {
         told.last().unwrap(),
         "INFO unhealthy -> healthy, Recovered: b."
     );
-    assert!(dir.log().says("Nothing has changed."));
+    assert!(dir.log().says("Nothing has changed in the file."));
 }
 
 fn one_that_changes_its_action() {
