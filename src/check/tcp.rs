@@ -235,7 +235,8 @@ impl Dialogue {
             came = &came[line_end.map_or(came.len(), |end| end + 1)..];
         }
         if came.is_empty() {
-            return "nothing".to_owned();
+            let more = if self.before.is_some() { " more" } else { "" };
+            return format!("nothing{more}");
         }
         let dots = if came.len() > EXCERPT { "…" } else { "" };
         let shown = came[..came.len().min(EXCERPT)].escape_ascii();

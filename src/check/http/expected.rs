@@ -162,12 +162,19 @@ fn body_failure(error: &io::Error, deadline: Deadline) -> Failure {
             format!("body not complete {}", deadline.within())
         }
         Some(failure) => failure.reason,
+        None if is_stalled(error) => "the chunks of the body cannot be told apart".to_owned(),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             "connection closed before the body was complete".to_owned()
         }
         None => error.to_string(),
     };
     Failure::new(Phase::Body, &text)
+}
+
+/// ureq's word for chunks that it cannot make sense of, such as one with an endless extension.
+fn is_stalled(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(inner, Some(ureq::Error::BodyStalled))
 }
 
 /// Ranges of statuses.

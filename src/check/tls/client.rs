@@ -5,6 +5,7 @@
 //! one would go unnoticed.
 
 use std::cell::Cell;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 
 use rustls::client::danger::ServerCertVerifier;
@@ -163,6 +164,11 @@ impl Client {
 fn system() -> Result<Arc<Authorities>, String> {
     if let Some(authorities) = SYSTEM.get() {
         return Ok(Arc::clone(authorities));
+    }
+    // It would be read until whoever has the other end closes it.
+    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    if let Some(named) = named.filter(|named| named.exists() && !named.is_file()) {
+        return Err(format!("SSL_CERT_FILE: {} is not a file", named.display()));
     }
     let loaded = rustls_native_certs::load_native_certs();
     let authorities = Authorities::new(loaded.certs).map_err(|empty| {

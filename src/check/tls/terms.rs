@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::sign::CertifiedKey;
 
 use super::client::{Belief, Client, PROVIDER, Place, Wanted};
@@ -127,6 +127,7 @@ struct Files {
     authorities: Option<Source>,
     certificate: Option<Source>,
     key: Option<Source>,
+    is_complete: bool,
 }
 
 fn read_client(settings: &mut Settings) -> Option<Arc<Client>> {
@@ -137,7 +138,10 @@ fn read_client(settings: &mut Settings) -> Option<Arc<Client>> {
     if settings.reader().skips_files {
         return Some(Client::usual());
     }
-    let files = open(settings)?;
+    let files = open(settings);
+    if !files.is_complete {
+        return make(settings, verify, &files).map(Arc::new);
+    }
     if let (true, None, None, None) = (verify, &files.authorities, &files.certificate, &files.key) {
         return Some(Client::usual());
     }
@@ -149,12 +153,13 @@ fn read_client(settings: &mut Settings) -> Option<Arc<Client>> {
     Client::shared(wanted, || make(settings, verify, &files))
 }
 
-/// Opens what is named. `None`: something cannot be opened, or half of a pair is missing.
-fn open(settings: &mut Settings) -> Option<Files> {
+/// Opens what is named. `is_complete`: all of it is open, and no half of a pair is missing.
+fn open(settings: &mut Settings) -> Files {
     let files = Files {
         authorities: settings.optional("ca_file", Source::open),
         certificate: settings.optional("cert_file", Source::open),
         key: settings.optional("key_file", Source::open_secret),
+        is_complete: true,
     };
     let mut is_complete = true;
     for (one, other) in [("cert_file", "key_file"), ("key_file", "cert_file")] {
@@ -168,36 +173,37 @@ fn open(settings: &mut Settings) -> Option<Files> {
     }
     let is_open =
         |key: &str, source: &Option<Source>| source.is_some() == settings.value(key).is_some();
-    let all = is_open("ca_file", &files.authorities)
-        && is_open("cert_file", &files.certificate)
-        && is_open("key_file", &files.key);
-    (is_complete && all).then_some(files)
+    Files {
+        is_complete: is_complete
+            && is_open("ca_file", &files.authorities)
+            && is_open("cert_file", &files.certificate)
+            && is_open("key_file", &files.key),
+        ..files
+    }
 }
 
 /// Reads what has been opened. `None`: something is wrong, and noted.
 fn make(settings: &mut Settings, verify: bool, files: &Files) -> Option<Client> {
     let mut needs = Vec::new();
     // All of them, before the first that is wrong ends it.
-    let authorities = files
-        .authorities
-        .as_ref()
-        .map(|source| certificates(settings, "ca_file", source, &mut needs));
-    let own = files
-        .certificate
-        .as_ref()
-        .zip(files.key.as_ref())
-        .map(|(certificate, key)| own(settings, certificate, key, &mut needs));
+    let authorities = files.authorities.as_ref();
+    let authorities =
+        authorities.map(|source| certificates(settings, "ca_file", source, &mut needs));
+    let chain = files.certificate.as_ref();
+    let chain = chain.map(|source| certificates(settings, "cert_file", source, &mut needs));
+    let key = files.key.as_ref();
+    let key = key.map(|source| key_in(settings, source, &mut needs));
+    let own = match chain.zip(key) {
+        Some((chain, key)) => Some(pair(settings, chain?, key?)?),
+        None => None,
+    };
     let belief = match authorities {
         Some(None) => return None,
         _ if !verify => Belief::Anyone,
         Some(Some(certificates)) => Belief::Of(Arc::new(believing(settings, certificates)?)),
         None => Belief::System,
     };
-    match own {
-        Some(None) => None,
-        Some(own) => Some(Client::new(belief, own, needs)),
-        None => Some(Client::new(belief, None, needs)),
-    }
+    files.is_complete.then(|| Client::new(belief, own, needs))
 }
 
 fn certificates(
@@ -218,20 +224,24 @@ fn certificates(
     Some(certificates)
 }
 
-fn own(
+fn key_in(
     settings: &mut Settings,
-    certificate: &Source,
-    key: &Source,
+    source: &Source,
     needs: &mut Vec<Need>,
-) -> Option<CertifiedKey> {
-    let chain = certificates(settings, "cert_file", certificate, needs);
+) -> Option<PrivateKeyDer<'static>> {
     needs.push(Need::File {
         key: "key_file",
-        path: key.path(),
+        path: source.path(),
         says: None,
     });
-    let key = settings.optional("key_file", |_| key.key());
-    let (chain, key) = (chain?, key?);
+    settings.optional("key_file", |_| source.key())
+}
+
+fn pair(
+    settings: &mut Settings,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Option<CertifiedKey> {
     settings.optional("key_file", |_| pem::pair(chain, key, &PROVIDER))
 }
 
@@ -398,6 +408,30 @@ mod tests {
             let problem = wrong(key, &path);
             assert!(problem.contains(expected), "{problem}, not {expected}");
         }
+    }
+
+    #[test]
+    fn every_file_is_judged_at_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let key = KeyPair::generate().expect("a key").serialize_pem();
+        let open = file(&dir, "open.key", &key, 0o644);
+        let junk = file(&dir, "junk.pem", "junk", 0o644);
+        let keys = [
+            ("ca_file", &*junk),
+            ("cert_file", &junk),
+            ("key_file", &open),
+        ];
+        let (terms, problems) = read(&keys);
+        assert!(terms.is_none());
+        let told = |key: &str| {
+            problems
+                .iter()
+                .any(|one| one.starts_with(&format!("[web] {key}: ")))
+        };
+        assert!(
+            problems.len() == 3 && keys.iter().all(|(key, _)| told(key)),
+            "{problems:#?}"
+        );
     }
 
     #[test]

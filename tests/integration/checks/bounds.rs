@@ -20,7 +20,7 @@ tests![
 const MOST_KIB: u64 = 24 * 1024;
 
 /// How each answer begins, and what then comes for ever.
-const GREEDY: [(&str, &str, &str); 9] = [
+const GREEDY: [(&str, &str, &str); 10] = [
     ("headers", "HTTP/1.1 200 OK\r\n", "X-Filler: yyyyyyyy\r\n"),
     ("header", "HTTP/1.1 200 OK\r\nX: ", "yyyyyyyyyyyyyyyyyyyy"),
     ("status-line", "HTTP/1.1 200 ", "yyyyyyyyyyyyyyyyyyyy"),
@@ -31,6 +31,11 @@ const GREEDY: [(&str, &str, &str); 9] = [
         "chunks",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
         "5\r\nyyyyy\r\n",
+    ),
+    (
+        "extension",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;",
+        "yyyyyyyyyyyyyyyyyyyy",
     ),
     (
         "trailers",
@@ -74,6 +79,12 @@ fn memory_of_a_pass_over_the_greedy() {
     let peak: u64 = peak.trim_end_matches(" kB").parse().unwrap();
     heartbeat.stop().expect(0);
     assert!(peak < MOST_KIB, "{peak} KiB at the peak");
+    let extension = dir.log().check("http-extension-a");
+    let told = (extension.phase.as_str(), extension.reason.as_str());
+    assert_eq!(
+        told,
+        ("body", "the chunks of the body cannot be told apart")
+    );
     for read in ["http-body-a", "https-body-b"] {
         let check = dir.log().check(read);
         assert_eq!(check.status, "Healthy", "it was not read: {check:#?}");

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use rustls::version::{TLS12, TLS13};
 
 use super::{Expected, assert_down};
@@ -21,6 +23,7 @@ tests![
     tls_that_breaks_off,
     plain_http_to_a_tls_port,
     no_trusted_authority_at_all,
+    a_trust_store_that_is_a_pipe,
 ];
 
 type Row = (Expected<'static>, Peer);
@@ -226,4 +229,18 @@ fn no_trusted_authority_at_all() {
     let run = dir.heartbeat().env("SSL_CERT_FILE", "missing.pem").once();
     assert_down(&dir, run, &[("web", "tls", "authority")]);
     assert!(dir.log().says("missing.pem"), "the file is not named");
+}
+
+/// Whoever reads a pipe waits until somebody has written to it.
+fn a_trust_store_that_is_a_pipe() {
+    let authority = Authority::new();
+    let peer = Peer::tls(TlsServer::new(authority.certificate()), answer_ok);
+    let config = Config::new()
+        .action("node")
+        .check("web", "https", peer.at("localhost"), "node");
+    let dir = Workdir::with(&config);
+    mkfifo(&dir.file("pipe"), Mode::S_IRUSR).expect("a pipe");
+    let run = dir.heartbeat().env("SSL_CERT_FILE", "pipe").once();
+    let reason = "ssl_cert_file: pipe is not a file";
+    assert_down(&dir, run, &[("web", "tls", reason)]);
 }
