@@ -207,8 +207,8 @@ impl Decision {
         self.goal.succeed(old.goal, origin.actions, &scopes);
     }
 
-    /// The system's scope goes on if it is still what actions follow, or still is not; an action's does where it had one of
-    /// its own before. All others begin with nothing known, so that no command becomes due by the change.
+    /// The scopes whose verdicts go on: the system's if `scope` is what it was, an action's if it had one of its own before.
+    /// All others begin with nothing known, so that no command becomes due by the change.
     fn origin_of_scopes(&self, plan: &Plan, actions: &[Option<usize>]) -> Vec<Option<usize>> {
         let mut scopes = vec![None; plan.scopes];
         let is_split = |plan: &Plan| plan.scopes > SYSTEM + 1;

@@ -27,7 +27,7 @@
 //!           check    decision    maintenance
 //!             action    converge    cli
 //!               health    schedule    output
-//!                 clock    settings    file    group    fingerprint
+//!                 clock    settings    file    group    mutex    fingerprint
 //! ```
 //!
 //! Checks never log, the pure part never looks at a clock, and only [`pool`] knows rayon.
@@ -48,6 +48,7 @@ pub mod health;
 pub mod ledger;
 pub mod machine;
 pub mod maintenance;
+pub mod mutex;
 pub mod operator;
 pub mod output;
 pub mod pool;
@@ -80,7 +81,7 @@ mod tests {
         &["check", "decision", "maintenance"],
         &["action", "converge", "cli"],
         &["health", "schedule", "output"],
-        &["clock", "settings", "file", "group", "fingerprint"],
+        &["clock", "settings", "file", "group", "mutex", "fingerprint"],
     ];
 
     fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -7,11 +7,13 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::mutex::lock;
 
 /// How much of the end of the output is kept.
 const OUTPUT_KEPT: usize = 4096;
@@ -171,9 +173,4 @@ fn forget_oldest(all: &mut Vec<Followed>) {
 fn has_input(reader: &io::PipeReader) -> bool {
     let mut fds = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
     poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
-}
-
-/// Nothing is left half done under these locks.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

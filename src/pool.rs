@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
@@ -17,6 +17,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::check::{Check, Outcome};
 use crate::event::Event;
+use crate::mutex::lock;
 
 /// Workers that a round begins with: enough to keep the processors busy while checks wait for the network, as a processor
 /// that falls asleep between two answers has to be woken.
@@ -260,7 +261,7 @@ fn employ(pool: &ThreadPool, events: &Sender<Event>) -> Sender<Arc<Batch>> {
 
 /// A worker's next batch. One of them waits for the call, the others for that one to have heard it: a call wakes one.
 fn next(heard: &Mutex<Receiver<Arc<Batch>>>) -> Option<Arc<Batch>> {
-    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+    let heard = lock(heard);
     heard.recv().ok()
 }
 

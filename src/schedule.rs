@@ -71,8 +71,8 @@ impl Schedule {
 }
 
 /// How long it takes at most until a check has given `results` results in a row that contradict its standing, each of
-/// them after its whole `timeout`: the turns of rounds pass over a check that is still running. `is_busy`: one that does
-/// not count has just begun. Otherwise one has just ended.
+/// them after its whole `timeout`: the turns of rounds pass over a check that is still running. `is_busy`: a run that began
+/// before the change is still in flight, and does not count; otherwise one has just ended.
 #[must_use]
 pub fn slowest(pace: Pace, timeout: Duration, results: u32, is_busy: bool) -> Duration {
     let start = Moment::default();

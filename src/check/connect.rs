@@ -18,7 +18,7 @@ use super::{Deadline, Failure, Phase, resolve};
 use crate::file::reason;
 
 /// The start an address gets over the next one: RFC 8305, 8.
-const HEAD_START: Duration = Duration::from_millis(250);
+pub const HEAD_START: Duration = Duration::from_millis(250);
 
 /// The lowest port that the system may pick for the near end of a connection.
 const LOWEST_EPHEMERAL: u16 = 1024;

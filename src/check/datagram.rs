@@ -11,15 +11,12 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
-use super::connect::{all_reasons, poll_for};
+use super::connect::{HEAD_START, all_reasons, poll_for};
 use super::{Deadline, Failure, Phase};
 use crate::file::reason;
 
 /// How often each address is asked.
 const TIMES: u32 = 3;
-
-/// The start an address gets over the next one, as for connections.
-const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Longest datagram that is looked at. Nobody sends more than 512 bytes unless asked to (RFC 1035, 4.2.1).
 const LONGEST: usize = 4096;

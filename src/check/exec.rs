@@ -7,13 +7,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::route::Route;
 use super::{Deadline, Failure, Kind, Need, Note, Phase, Probe};
 use crate::action::{self, Ending, Finished, Job, News, Running};
+use crate::mutex::lock;
 use crate::settings::{self, Settings};
 
 /// `type = exec`
@@ -135,7 +136,7 @@ fn start(job: Job) -> Result<Receiver<News>, Finished> {
         // The check may have had to answer without it.
         let _ = sender.send(news);
     };
-    // Its end, too, is told under the lock: what is put in here is there to be taken out.
+    // The lock is held until it is in: a command that ends at once is taken out by its end, which waits for the lock.
     let mut at_work = lock(&AT_WORK);
     at_work.insert(number, action::start(job, tell)?);
     Ok(news)
@@ -150,11 +151,6 @@ pub fn end_all() {
     while Instant::now() < end && !lock(&AT_WORK).is_empty() {
         thread::sleep(Duration::from_millis(2));
     }
-}
-
-/// Nothing is left half done under these locks.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why a command that has ended is a failure: it said no ([`Phase::Status`]), or could not be asked ([`Phase::Exec`]).

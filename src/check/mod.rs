@@ -3,7 +3,6 @@
 //! A [`Check`] is a name, a deadline and a [`Probe`]; its run gives an [`Outcome`]. A new kind of check is one file
 //! beside this one and one line in [`KINDS`].
 
-mod buffers;
 pub mod connect;
 mod datagram;
 pub mod dns;
@@ -11,12 +10,10 @@ pub mod exec;
 pub mod http;
 pub mod outcome;
 pub mod pattern;
-mod redirect;
 pub mod resolve;
 pub mod route;
 pub mod tcp;
 pub mod tls;
-mod wire;
 
 use std::collections::BTreeSet;
 use std::fmt;

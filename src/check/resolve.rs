@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
 use std::thread;
 
 use super::{Deadline, Failure, Phase, Target};
 use crate::file::reason;
+use crate::mutex::lock;
 
 /// Longest name: RFC 1035, 3.1, less what the length octets take.
 const LONGEST_NAME: usize = 253;
@@ -176,11 +177,6 @@ impl Lookup {
         };
         found.clone().unwrap_or_else(silence)
     }
-}
-
-/// Nothing is left half done under these locks, so a poisoned one is as good as any.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn ask(name: &str) -> Found {

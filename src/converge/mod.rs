@@ -182,7 +182,7 @@ impl Goal {
 
     /// Whether the guard has a say in what is wanted of the action.
     fn must_ask(&self, action: &Progress) -> bool {
-        let leads_out = action.wanted == Some(Place::Demoted) && !action.is_out_by_leave();
+        let leads_out = action.wanted == Some(Place::Demoted) && !action.is_out_with_permit();
         let may_say_no = self.rules.is_guarded && !self.is_out();
         may_say_no && leads_out && self.permit(action) != Permit::Granted
     }
@@ -274,8 +274,8 @@ impl Goal {
     }
 
     /// Whether something is running.
-    #[must_use]
-    pub fn is_running(&self) -> bool {
+    #[cfg(test)]
+    fn is_running(&self) -> bool {
         self.running.is_some()
     }
 

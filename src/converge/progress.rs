@@ -43,10 +43,10 @@ impl Progress {
         self.part.applied
     }
 
-    /// Whether it is out, and not by an order, which asks no guard.
-    pub(super) fn is_out_by_leave(&self) -> bool {
-        let is_by_leave = |applied: Applied| applied.place == Place::Demoted && !applied.by_order;
-        self.part.applied.is_some_and(is_by_leave)
+    /// Whether it is out, and the guard need not be asked: by a demotion that it has been asked about, not by an order.
+    pub(super) fn is_out_with_permit(&self) -> bool {
+        let has_permit = |applied: Applied| applied.place == Place::Demoted && !applied.by_order;
+        self.part.applied.is_some_and(has_permit)
     }
 
     pub(super) fn is_at(&self, place: Place) -> bool {

@@ -90,8 +90,8 @@ pub struct Applied {
     pub place: Place,
     /// When it ended.
     pub at: Moment,
-    /// It is out by an order that asked no guard: should the checks want it out when the order has ended, the guard has
-    /// not been asked yet.
+    /// It was demoted by an order, without asking the guard. If the checks still want it out after the order has ended, the
+    /// guard must be asked then.
     #[serde(default)]
     pub by_order: bool,
 }

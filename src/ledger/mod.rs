@@ -279,7 +279,8 @@ impl Ledger {
         false
     }
 
-    /// Writes what is known. The first of several failures is told, and that it works again.
+    /// Writes what is known, and gives whether that could be done. The first of several failures is told, and that it works
+    /// again.
     pub fn save(&mut self, decision: &Decision) -> bool {
         self.draw(decision);
         self.write().is_ok()

@@ -155,8 +155,8 @@ fn number(file: &mut File) -> Option<i32> {
     text.trim().parse().ok()
 }
 
-/// Who holds the lock; `None`: nobody any more, as when only a child of one that was killed had it for a moment. The
-/// holder may just be about to write its number.
+/// Who holds the lock. `None`: it has become free (a child of a holder that was killed may keep it for a moment). A new
+/// holder may not have written its number yet, so that is waited for.
 fn holder(file: &mut File) -> Option<String> {
     let end = Instant::now() + NAME_WAIT;
     while Instant::now() < end {

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use chrono::Local;
 use log::{LevelFilter, Record};
@@ -11,6 +11,7 @@ use log::{LevelFilter, Record};
 use super::logfile::{LogFile, Trouble};
 use super::stderr;
 use crate::config::{LogLevel, LogTarget};
+use crate::mutex::lock;
 use crate::settings::plain;
 
 /// Records with this target are CRITICAL.
@@ -61,7 +62,7 @@ impl Logger {
                 !is_critical_only.load(Ordering::Relaxed) || meta.target() == CRITICAL
             })
             .chain(fern::Output::call(move |record| {
-                locked(&sink).write(record);
+                lock(&sink).write(record);
             }))
             .apply()?;
         logger.set_level(level);
@@ -73,7 +74,7 @@ impl Logger {
     /// # Errors
     /// The old file goes on.
     pub fn reopen(&self) -> io::Result<()> {
-        match &mut locked(&self.sink).file {
+        match &mut lock(&self.sink).file {
             Some(file) => file.reopen(),
             None => Ok(()),
         }
@@ -89,7 +90,7 @@ impl Logger {
 
     /// Lines go there from here on.
     pub fn move_to(&self, sink: Sink) {
-        *locked(&self.sink) = sink;
+        *lock(&self.sink) = sink;
     }
 
     /// Another least level from here on.
@@ -99,11 +100,6 @@ impl Logger {
             .store(is_critical_only, Ordering::Relaxed);
         log::set_max_level(filter(level));
     }
-}
-
-/// A panic in the middle of a line leaves nothing that the next one minds.
-fn locked(sink: &Mutex<Sink>) -> MutexGuard<'_, Sink> {
-    sink.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Sink {

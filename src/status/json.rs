@@ -23,7 +23,7 @@
 //! | `configuration.refused.problems` | list of texts | the first of its problems |
 //! | `maintenance` | object, `null` | what the operator has ordered, while it is in force |
 //! | `maintenance.kind` | `drain`, `hold` | out of rotation whatever the checks say; no command at all |
-//! | `maintenance.reason` | text | in the operator's words, at most 300 characters |
+//! | `maintenance.reason` | text | in the operator's words, of which the first 300 characters are kept |
 //! | `maintenance.since` | time | when it was ordered |
 //! | `maintenance.until` | time, `null` | when it ends by itself |
 //! | `maintenance_pending` | boolean | the daemon has not taken it, or its end, up yet; `applied` is false until then |

@@ -9,9 +9,11 @@ use ureq::http::{Response, Uri};
 use ureq::{Agent, Body, Error};
 
 use super::Http;
+use super::redirect;
 use super::request::Step;
-use crate::check::wire::{self, CurrentRun, Home, LARGEST_HEADERS, NoResolver, Run, Wire};
-use crate::check::{Deadline, Failure, Note, Phase, redirect};
+use super::wire::{self, CurrentRun, Home, LARGEST_HEADERS, NoResolver, Run, Wire};
+use crate::check::{Deadline, Failure, Note, Phase};
+use crate::mutex::lock;
 use crate::settings;
 
 /// Redirects that are followed.
@@ -42,10 +44,10 @@ pub fn visit(http: &Http, home: &Arc<Home>, deadline: Deadline) -> Result<Note, 
     };
     CLIENT.with(|client| {
         let client = client.get_or_init(|| Client::new(run()));
-        *wire::lock(&client.run) = run();
+        *lock(&client.run) = run();
         client.visit(http, home, deadline)?;
         // Of the last connection.
-        Ok(wire::lock(&client.run).note.take())
+        Ok(lock(&client.run).note.take())
     })
 }
 
@@ -75,7 +77,7 @@ impl Client {
     fn ask(&self, http: &Http, step: &Step, home: &Home) -> Result<Response<Body>, Failure> {
         let answer = http.request.send(&self.agent, step, home);
         answer.map_err(|error| {
-            let mut first_words = wire::lock(&self.run).first_words.clone();
+            let mut first_words = lock(&self.run).first_words.clone();
             http.secrets.mask(&mut first_words);
             head_failure(&error, &first_words)
         })

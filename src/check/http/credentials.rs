@@ -7,9 +7,9 @@ use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::AUTHORIZATION;
 use ureq::http::{HeaderMap, HeaderValue};
 
+use super::redirect::in_url;
 use super::secret::{self, Secrets};
 use crate::check::Need;
-use crate::check::redirect::in_url;
 use crate::settings::Settings;
 
 /// Reads `username` and `password_file`, and puts what they say among the headers.

@@ -11,8 +11,9 @@ use ureq::{Body, BodyReader};
 use super::looks::{Look, excerpt};
 use super::request::{Request, header_line, lines};
 use super::secret::Secrets;
+use super::wire;
 use crate::check::pattern::{Pattern, TooLate};
-use crate::check::{Deadline, Failure, Phase, TIMEOUT, wire};
+use crate::check::{Deadline, Failure, Phase, TIMEOUT};
 use crate::settings::{self, Settings, quote, short};
 
 /// How much of a body is read: enough to know that it comes, whatever follows.

@@ -1,14 +1,17 @@
 //! http, https: one request on a fresh connection, up when the final answer is what is expected of it.
 //!
 //! `request` is what is asked, `expected` what is demanded of the answer; each reads its own keys. `client` goes
-//! there and follows redirects.
+//! there and follows redirects, over `wire`, which is how ureq gets connections of ours.
 
+mod buffers;
 mod client;
 mod credentials;
 mod expected;
 mod looks;
+mod redirect;
 mod request;
 mod secret;
+mod wire;
 
 use std::sync::Arc;
 
@@ -18,13 +21,13 @@ use ureq::http::Uri;
 use super::resolve::Host;
 use super::route::Route;
 use super::tls::Terms;
-use super::wire::Home;
 use super::{Deadline, Failure, Kind, Need, Note, Probe};
 use crate::settings::{self, Settings};
 
 use expected::Expected;
 use request::Request;
 use secret::Secrets;
+use wire::Home;
 
 /// `type = http`
 pub const HTTP: Kind = Kind {

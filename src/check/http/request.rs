@@ -6,7 +6,7 @@ use ureq::{Agent, Body, Error, SendBody, http::Response};
 
 use super::credentials;
 use super::secret::Secrets;
-use crate::check::wire::Home;
+use super::wire::Home;
 use crate::settings::{Settings, quote};
 
 /// The methods that a check may use. `CONNECT` asks for a tunnel, and `TRACE` for our own secrets.

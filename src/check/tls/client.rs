@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, Weak};
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ResolvesClientCert, Resumption};
@@ -17,6 +17,7 @@ use rustls::{CipherSuite, ClientConfig, SignatureScheme};
 use super::pem::Stamp;
 use super::verify::{Anyone, Authorities};
 use crate::check::Need;
+use crate::mutex::lock;
 
 /// Whose certificate is believed.
 #[derive(Debug, Default)]
@@ -117,7 +118,7 @@ impl Client {
 
     /// The one that is wanted, if a check has it already; else what `read` gives.
     pub fn shared(wanted: Wanted, read: impl FnOnce() -> Option<Self>) -> Option<Arc<Self>> {
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&KNOWN);
         let found = known.iter().find(|(other, _)| *other == wanted);
         if let Some(client) = found.and_then(|(_, client)| client.upgrade()) {
             return Some(client);

@@ -2,7 +2,7 @@
 //! of a failure is known and not guessed.
 
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ureq::Error;
 use ureq::config::Config;
@@ -11,12 +11,13 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use super::buffers::Growing;
-use super::connect::{self, Stream};
-use super::resolve::Host;
-use super::route::Route;
-use super::tls::{self, Place, Terms, TlsStream};
-use super::{Deadline, Failure, Note, Phase, Target};
+use crate::check::connect::{self, Stream};
+use crate::check::resolve::Host;
+use crate::check::route::Route;
+use crate::check::tls::{self, Place, Terms, TlsStream};
+use crate::check::{Deadline, Failure, Note, Phase, Target};
 use crate::file::reason;
+use crate::mutex::lock;
 
 /// Largest headers of an answer.
 pub const LARGEST_HEADERS: usize = 16 * 1024;
@@ -67,11 +68,6 @@ pub type CurrentRun = Arc<Mutex<Run>>;
 pub struct Wire {
     /// For its home and its deadline, and to note what is seen.
     pub run: CurrentRun,
-}
-
-/// Nothing is left half done under this lock.
-pub fn lock(run: &Mutex<Run>) -> MutexGuard<'_, Run> {
-    run.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A failure on its way through ureq; [`failure_in`] finds it again.

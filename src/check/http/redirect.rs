@@ -4,7 +4,8 @@ use iri_string::types::{UriAbsoluteStr, UriReferenceStr};
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 use ureq::http::{Response, Uri, header::LOCATION};
 
-use super::{Failure, Phase, http::TO_ENCODE};
+use super::TO_ENCODE;
+use crate::check::{Failure, Phase};
 
 /// The next place to ask, if `answer`, which came from `from`, is a redirect.
 ///
