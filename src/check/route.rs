@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::resolve::{self, Host};
 use super::{Deadline, Failure, Kind, Phase};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, short};
 
 /// The keys of every kind that goes somewhere.
 pub const ROUTE_KEYS: [&str; 6] = [
@@ -147,7 +147,9 @@ impl Route {
             _ => "",
         };
         if !wrong.is_empty() {
-            settings.note(wrong, "IPv4 and IPv6 do not go together");
+            let section = short(settings.section());
+            let text = format!("IPv4 and IPv6 do not go together (of check {section})");
+            settings.note(wrong, text);
         }
         Self {
             to: Target {

@@ -1,4 +1,16 @@
 //! How far actions, scopes and commands have come.
+//!
+//! The guard's say, for an action that is wanted out while neither `drain` nor `on_exit` orders it:
+//!
+//! | it is | and was demoted | permit | what is due |
+//! | --- | --- | --- | --- |
+//! | in, or nobody knows | | unasked | the guard |
+//! | in, or nobody knows | | held | nothing in this round |
+//! | in, or nobody knows | | granted | the demotion |
+//! | out | with the guard's permit, or there was no guard | any | nothing, or what is to be asserted again |
+//! | out | by an order | unasked | the guard |
+//! | out | by an order | held | nothing in this round |
+//! | out | by an order | granted | nothing; it counts as permitted from here on |
 
 use super::words::{Applied, Part, Place};
 

@@ -254,33 +254,42 @@ impl Daemon {
 
     fn take_signal(&mut self, signal: i32, at: Instant) {
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-        if signal == SIGHUP {
-            report::reopened(name, self.parts.logger.reopen());
-            if !self.is_once() && self.stopping.is_none() {
-                self.parts.manager.reloading();
-                self.read_again();
+        match self.stopping {
+            _ if signal == SIGHUP => self.begin_anew(name),
+            None => self.begin_to_stop(name, at),
+            Some(since) if at.saturating_duration_since(since) > ONE_WISH => {
+                self.stop_at_once(name);
             }
-            return;
+            Some(_) => {}
         }
-        let Some(since) = self.stopping else {
-            info!("Received {name}. Stopping.");
-            self.parts.manager.stopping();
-            self.parts.pool.abandon();
-            self.stopping = Some(at);
-            self.is_leaving =
-                self.parts.config.general.on_exit == OnExit::Demote && !self.is_once();
-            if self.is_leaving {
-                self.parts.decision.leave();
-                // It has no say in it.
-                self.parts.runner.interrupt_guard();
-            }
-            return;
-        };
-        if at.saturating_duration_since(since) > ONE_WISH {
-            info!("Received {name} again. Stopping at once.");
-            self.is_leaving = false;
-            self.parts.runner.interrupt();
+    }
+
+    /// The log may have been moved away, and the configuration may be another.
+    fn begin_anew(&mut self, signal: &str) {
+        report::reopened(signal, self.parts.logger.reopen());
+        if !self.is_once() && self.stopping.is_none() {
+            self.parts.manager.reloading();
+            self.read_again();
         }
+    }
+
+    fn begin_to_stop(&mut self, signal: &str, at: Instant) {
+        info!("Received {signal}. Stopping.");
+        self.parts.manager.stopping();
+        self.parts.pool.abandon();
+        self.stopping = Some(at);
+        self.is_leaving = self.parts.config.general.on_exit == OnExit::Demote && !self.is_once();
+        if self.is_leaving {
+            self.parts.decision.leave();
+            // It has no say in it.
+            self.parts.runner.interrupt_guard();
+        }
+    }
+
+    fn stop_at_once(&mut self, signal: &str) {
+        info!("Received {signal} again. Stopping at once.");
+        self.is_leaving = false;
+        self.parts.runner.interrupt();
     }
 
     fn exit(&mut self) -> Exit {

@@ -115,7 +115,15 @@ fn missing_programs(config: &Config) -> Vec<String> {
     let missing = commands.flat_map(|(name, command)| {
         let programs = word::programs(command).into_iter();
         let missing = programs.filter(|program| !is_there(program));
-        let line = move |program| format!("{name}: no program {} here", quote(program));
+        let line = move |program: &str| {
+            let shown = quote(program);
+            // One without a folder is looked for in many.
+            if program.starts_with('/') && Path::new(program).exists() {
+                format!("{name}: {shown} is there, and cannot be run")
+            } else {
+                format!("{name}: no program {shown} here")
+            }
+        };
         missing.map(line).collect::<Vec<_>>()
     });
     missing.collect()

@@ -8,8 +8,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Datelike, Local, Utc};
 
-use unicode_width::UnicodeWidthChar;
-
 use crate::action::Ending;
 use crate::cli::Exit;
 use crate::clock::Moment;
@@ -22,6 +20,7 @@ use crate::state::{ActionState, Ran, Refused, State, StateFile, Writer};
 pub use crate::cli::Format;
 
 mod json;
+mod page;
 mod prometheus;
 mod text;
 mod wait;
@@ -274,53 +273,6 @@ pub fn precise(duration: Duration) -> String {
         millis @ 1..1000 => format!("{millis}ms"),
         millis @ 1000..60_000 => format!("{}.{}s", millis / 1000, millis % 1000 / 100),
         _ => brief(duration),
-    }
-}
-
-/// How many columns of a terminal a text takes.
-fn length(text: &str) -> usize {
-    text.chars().filter_map(UnicodeWidthChar::width).sum()
-}
-
-/// Where the part of a text ends that takes at most `width` columns.
-fn end_of(text: &str, width: usize) -> usize {
-    let mut taken = 0;
-    let is_over = |(_, c): &(usize, char)| {
-        taken += c.width().unwrap_or_default();
-        taken > width
-    };
-    let over = text.char_indices().find(is_over);
-    over.map_or(text.len(), |(place, _)| place)
-}
-
-/// A text of at most `width` columns, of which the last one says that there were more.
-fn cut(text: &str, width: usize) -> String {
-    if length(text) <= width {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..end_of(text, width.saturating_sub(1))])
-}
-
-/// A text in at most `most` lines, broken at spaces where there are any, the last one cut.
-fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut rest = text;
-    while lines.len() + 1 < most && length(rest) > width {
-        let (line, after) = divide(rest, width);
-        lines.push(line.to_owned());
-        rest = after;
-    }
-    lines.push(cut(rest, width));
-    lines
-}
-
-/// The first line of a text that does not fit in it, and the rest.
-fn divide(text: &str, width: usize) -> (&str, &str) {
-    let place = |width| end_of(text, width);
-    // A space right after the line ends it too.
-    match text[..place(width + 1)].rfind(' ') {
-        Some(space) if space > 0 => (&text[..space], &text[space + 1..]),
-        _ => text.split_at(place(width)),
     }
 }
 
@@ -641,29 +593,5 @@ mod tests {
             assert_eq!(precise(Duration::from_micros(micros)), expected);
         }
         assert_eq!(precise(Duration::from_secs(312)), "5m12s");
-    }
-
-    #[test]
-    fn wide_letters_take_two_columns() {
-        let text = "日本語 チェック";
-        assert_eq!((length(text), length("ü\u{301}")), (15, 1));
-        assert_eq!(cut(text, 8), "日本語 …");
-        assert_eq!(wrap(text, 9, 2), ["日本語", "チェック"]);
-    }
-
-    #[test]
-    fn long_text_is_wrapped_and_cut() {
-        for (text, expected) in [
-            ("", vec![""]),
-            ("one two", vec!["one two"]),
-            ("one two three", vec!["one two", "three"]),
-            ("seventy two", vec!["seventy", "two"]),
-            ("extraordinary", vec!["extraord", "inary"]),
-            ("one two three four five", vec!["one two", "three f…"]),
-            (" eleventh hour", vec![" elevent", "h hour"]),
-        ] {
-            assert_eq!(wrap(text, 8, 2), expected, "{text}");
-        }
-        assert_eq!(cut("grün und", 4), "grü…");
     }
 }

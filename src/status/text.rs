@@ -3,41 +3,17 @@
 //! Whatever comes from the file is made harmless and cut to its place; colour only repeats what the words say.
 
 use std::time::{Duration, UNIX_EPOCH};
-use std::{array, iter};
 
-use super::{
-    Status, answer, brief, cut, is_at_rest, length, mode, place, precise, problems, stamp, wrap,
-};
+use super::page::{BAD, Cell, GOOD, LABEL, ODD, PLAIN, Page, Row, Table, Tone, WIDTH, wrap};
+use super::{Status, answer, brief, is_at_rest, mode, place, precise, problems, stamp};
 use crate::converge::Place;
 use crate::health::{Health, Standing, Thresholds};
 use crate::maintenance::Maintenance;
 use crate::settings::plain;
 use crate::state::{ActionState, CheckState, Ran, State};
 
-/// Longest line, in characters.
-const WIDTH: usize = 80;
-
-/// Where the text after a label begins.
-const LABEL: usize = 15;
-
-/// Where what does not fit in a row goes on.
-const INDENT: usize = 4;
-
-/// Between two columns.
-const GAP: usize = 2;
-
-/// Most lines of one text after a label.
-const MOST_LINES: usize = 3;
-
 /// Most problems of a refused configuration; the log has them all.
 const MOST_PROBLEMS: usize = 4;
-
-/// What a text says, as a colour: Select Graphic Rendition, ECMA-48.
-type Tone = Option<u8>;
-const PLAIN: Tone = None;
-const BAD: Tone = Some(31);
-const GOOD: Tone = Some(32);
-const ODD: Tone = Some(33);
 
 /// The status as text; coloured if `colour`.
 pub(super) fn show(status: &Status, colour: bool) -> String {
@@ -52,34 +28,7 @@ pub(super) fn show(status: &Status, colour: bool) -> String {
     page.text
 }
 
-/// Lines, as they are written.
-struct Page {
-    text: String,
-    colour: bool,
-}
-
 impl Page {
-    fn paint(&self, text: &str, tone: Tone) -> String {
-        match tone.filter(|_| self.colour) {
-            Some(code) => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-            None => text.to_owned(),
-        }
-    }
-
-    fn line(&mut self, text: &str) {
-        self.text.push_str(text.trim_end());
-        self.text.push('\n');
-    }
-
-    /// A text after its label, in as many lines as it may take.
-    fn fact(&mut self, label: &str, text: &str, tone: Tone) {
-        let labels = iter::once(label).chain(iter::repeat(""));
-        for (label, line) in labels.zip(wrap(&plain(text), WIDTH - LABEL, MOST_LINES)) {
-            let line = self.paint(&line, tone);
-            self.line(&format!("{label:LABEL$}{line}"));
-        }
-    }
-
     fn health(&mut self, status: &Status) {
         let health = status.health();
         let since = status.state.as_ref().map(|state| state.system.since);
@@ -163,94 +112,6 @@ impl Page {
         let rows = rows.map(|action| action_row(action, status));
         self.table(&Table::new(titles, rows.collect()));
     }
-
-    fn table<const N: usize>(&mut self, table: &Table<N>) {
-        if table.rows.is_empty() {
-            return;
-        }
-        self.line("");
-        let titles = table.titles.map(|title| Cell::new(title, PLAIN));
-        self.row(table, &titles, &[]);
-        for Row { cells, notes } in &table.rows {
-            self.row(table, cells, notes);
-        }
-    }
-
-    /// The first note stands in the row if there is place for it, all others below it.
-    fn row<const N: usize>(&mut self, table: &Table<N>, cells: &[Cell; N], notes: &[String]) {
-        let mut line = String::new();
-        let columns = cells.iter().zip(table.widths);
-        for (cell, width) in columns.filter(|(_, width)| *width > 0) {
-            let text = cut(&cell.text, width);
-            let space = width - length(&text) + GAP;
-            line += &self.paint(&text, cell.tone);
-            line += &" ".repeat(space);
-        }
-        let left = WIDTH.saturating_sub(total(&table.widths) + GAP);
-        let mut notes = notes.iter().map(|note| plain(note)).peekable();
-        if let Some(note) = notes.next_if(|note| length(note) <= left) {
-            line += &note;
-        }
-        self.line(&line);
-        for note in notes {
-            self.line(&format!("{:INDENT$}{}", "", cut(&note, WIDTH - INDENT)));
-        }
-    }
-}
-
-/// What stands in one column of a row.
-struct Cell {
-    text: String,
-    tone: Tone,
-}
-
-impl Cell {
-    fn new(text: &str, tone: Tone) -> Self {
-        let text = plain(text);
-        Self { text, tone }
-    }
-}
-
-/// A row, and what is to be said about it beside its columns.
-struct Row<const N: usize> {
-    cells: [Cell; N],
-    notes: Vec<String>,
-}
-
-/// Columns as wide as they must be; one in which nothing stands is left out.
-struct Table<const N: usize> {
-    titles: [&'static str; N],
-    rows: Vec<Row<N>>,
-    widths: [usize; N],
-}
-
-impl<const N: usize> Table<N> {
-    fn new(titles: [&'static str; N], rows: Vec<Row<N>>) -> Self {
-        let mut widths = array::from_fn(|column| {
-            let cells = rows.iter().map(|row| length(&row.cells[column].text));
-            match cells.max().unwrap_or(0) {
-                0 => 0,
-                widest => widest.max(length(titles[column])).min(WIDTH),
-            }
-        });
-        while total(&widths) > WIDTH {
-            // The widest gives way: that is where names and endpoints are.
-            if let Some(widest) = widths.iter_mut().max() {
-                *widest -= 1;
-            }
-        }
-        Self {
-            titles,
-            rows,
-            widths,
-        }
-    }
-}
-
-/// What the columns take.
-fn total(widths: &[usize]) -> usize {
-    let shown = widths.iter().filter(|width| **width > 0).count();
-    widths.iter().sum::<usize>() + GAP * shown.saturating_sub(1)
 }
 
 fn check_row(check: &CheckState, status: &Status) -> Row<6> {
@@ -361,6 +222,7 @@ fn ordered(maintenance: &Maintenance, status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::page::length;
     use super::super::samples::{HOSTILE, NOW, healthy, hostile, second, status, unhealthy, wall};
     use super::*;
     use crate::clock::Moment;

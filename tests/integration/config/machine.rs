@@ -124,7 +124,8 @@ fn programs_that_only_the_user_cannot_run() {
     let told = told_of_alice(&dir);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(
-        told[0].starts_with("demotion of node: no program"),
+        told[0].starts_with("demotion of node: ")
+            && told[0].ends_with("is there, and cannot be run"),
         "{told:?}"
     );
 }
