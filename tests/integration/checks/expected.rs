@@ -15,12 +15,6 @@ tests![
     demands_that_are_met,
     demands_that_are_missed,
     demands_of_https,
-    answers_without_a_body,
-    a_body_is_looked_at_up_to_a_mebibyte,
-    a_body_in_pieces_is_one,
-    #[alone]
-    a_pattern_that_makes_too_much_work,
-    a_body_that_comes_by_the_byte,
     #[alone]
     a_slow_answer,
     excerpts_are_short_and_harmless,
@@ -34,7 +28,7 @@ type Row = (
 );
 
 /// One round of checks of peers that give these answers.
-fn round(rows: &[Row]) -> (Workdir, crate::support::heartbeat::Finished) {
+pub(super) fn round(rows: &[Row]) -> (Workdir, crate::support::heartbeat::Finished) {
     let mut config = Config::new().action("node");
     let mut peers = Vec::new();
     for (name, keys, answer) in rows {
@@ -54,7 +48,7 @@ fn round(rows: &[Row]) -> (Workdir, crate::support::heartbeat::Finished) {
     (dir, run)
 }
 
-const READY: &str = "HTTP/1.1 200 OK\r\nX-Role: Primary\r\nX-Role: writer\r\nContent-Length: 20\r\n\r\n{\"status\": \"ready\"}\n";
+pub(super) const READY: &str = "HTTP/1.1 200 OK\r\nX-Role: Primary\r\nX-Role: writer\r\nContent-Length: 20\r\n\r\n{\"status\": \"ready\"}\n";
 const TEAPOT: &str = "HTTP/1.1 418 x\r\nContent-Length: 5\r\n\r\nshort";
 const MOVED: &str = "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 4\r\n\r\ngone";
 const LOST: &str = "HTTP/1.1 301 Moved\r\nContent-Length: 0\r\n\r\n";
@@ -207,117 +201,6 @@ fn demands_of_https() {
     let dir = Workdir::with(&config("steady"));
     let run = dir.heartbeat().trusting(&authority).once();
     assert_down(&dir, run, &[("web", "body", "/steady/ not found in")]);
-}
-
-/// A length that is only told, as to HEAD, or a 204 and a 304 that end with their headers, while the connection is held.
-fn answers_without_a_body() {
-    let head = Peer::answering("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n");
-    let none = Peer::answering("HTTP/1.1 204 No Content\r\n\r\n");
-    let same = Peer::answering("HTTP/1.1 304 Not Modified\r\nContent-Length: 5000\r\n\r\n");
-    let config = Config::new()
-        .action("node")
-        .check("head", "http", head.addr(), "node")
-        .key("method", "head")
-        .check("none", "http", none.addr(), "node")
-        .key("expect_status", "204")
-        .check("same", "http", same.addr(), "node")
-        .key("expect_status", "304");
-    let dir = Workdir::with(&config);
-    let run = dir.heartbeat().once();
-    assert_up(&dir, run, &["head", "none", "same"]);
-    assert!(head.requests()[0].starts_with("HEAD / HTTP/1.1\r\n"));
-}
-
-/// Sends so many bytes, then `ready`, then goes on for ever.
-fn ready_after(bytes: usize) -> Peer {
-    Peer::serve(move |mut conn| {
-        conn.request()?;
-        conn.send("HTTP/1.1 200 OK\r\n\r\n")?;
-        conn.send("x".repeat(bytes))?;
-        conn.send("ready")?;
-        conn.repeat("y".repeat(8192))
-    })
-}
-
-fn a_body_is_looked_at_up_to_a_mebibyte() {
-    const MEBIBYTE: usize = 1024 * 1024;
-    let (within, beyond) = (ready_after(MEBIBYTE - 5), ready_after(MEBIBYTE - 4));
-    let config = Config::new()
-        .action("node")
-        .check("within", "http", within.addr(), "node")
-        .key("expect_body", "ready")
-        .check("beyond", "http", beyond.addr(), "node")
-        .key("expect_body", "ready")
-        .check("rejected", "http", within.addr(), "node")
-        .key("reject_body", "x{20}ready");
-    let dir = Workdir::with(&config);
-    let run = dir.heartbeat().once();
-    assert_eq!(dir.log().check("within").status, "Healthy");
-    assert_down(
-        &dir,
-        run,
-        &[
-            ("beyond", "body", "/ready/ not found in \"xxx"),
-            ("rejected", "body", "found in \"xxxxxxxxxxxxxxxready"),
-        ],
-    );
-}
-
-fn a_body_in_pieces_is_one() {
-    let peer = Peer::serve(|mut conn| {
-        conn.request()?;
-        conn.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
-        for piece in ["3\r\nrea\r\n", "1\r\nd\r\n", "1\r\ny\r\n", "0\r\n\r\n"] {
-            conn.send(piece)?;
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
-    });
-    let config = Config::new()
-        .action("node")
-        .check("web", "http", peer.addr(), "node")
-        .key("expect_body", "^ready$")
-        .key("reject_body", "ready.");
-    let dir = Workdir::with(&config);
-    let run = dir.heartbeat().once();
-    assert_up(&dir, run, &["web"]);
-}
-
-/// Every byte of such a text takes a step for each of the pattern's repetitions: minutes, for a mebibyte.
-fn a_pattern_that_makes_too_much_work() {
-    let peer = Peer::serve(|mut conn| {
-        conn.request()?;
-        conn.send("HTTP/1.1 200 OK\r\n\r\n")?;
-        let noise = |place: u32| b'a' + u8::from(place.wrapping_mul(2_654_435_761) >> 31 == 1);
-        conn.send((0..1 << 20).map(noise).collect::<Vec<u8>>())
-    });
-    let config = Config::new()
-        .action("node")
-        .check("web", "http", peer.addr(), "node")
-        .key("timeout", 1)
-        .key("expect_body", "[ab]*a[ab]{800}c");
-    let dir = Workdir::with(&config);
-    let run = dir.heartbeat().once();
-    assert_down(&dir, run, &[("web", "body", "within 1s")]);
-    let check = dir.log().check("web");
-    assert!(check.took < 1.5, "{check:#?}");
-}
-
-/// It is the peer that is late then, not the search.
-fn a_body_that_comes_by_the_byte() {
-    let peer = Peer::serve(|mut conn| {
-        conn.request()?;
-        conn.send("HTTP/1.1 200 OK\r\n\r\n")?;
-        conn.drip("y".repeat(100_000), Duration::from_millis(1))
-    });
-    let config = Config::new()
-        .action("node")
-        .check("web", "http", peer.addr(), "node")
-        .key("timeout", 1)
-        .key("expect_body", "ready");
-    let dir = Workdir::with(&config);
-    let run = dir.heartbeat().once();
-    assert_down(&dir, run, &[("web", "body", "body not complete within 1s")]);
 }
 
 /// It comes, and late: up by default, down with a `max_time`, which counts the body too.

@@ -8,11 +8,15 @@ use crate::support::workdir::Workdir;
 
 mod answers;
 mod asked;
+mod bodies;
 mod bounds;
+mod certificate_ends;
 mod certificates;
+mod client_certificates;
 mod credentials;
 mod dialogue;
 mod dns;
+mod dns_answers;
 mod down;
 mod exec;
 mod expected;
@@ -20,6 +24,7 @@ mod https;
 mod names;
 mod redirects;
 mod request;
+mod secrets;
 mod terms;
 mod tls;
 mod up;
@@ -29,11 +34,15 @@ pub fn tests() -> Vec<Trial> {
     [
         answers::tests(),
         asked::tests(),
+        bodies::tests(),
         bounds::tests(),
+        certificate_ends::tests(),
         certificates::tests(),
+        client_certificates::tests(),
         credentials::tests(),
         dialogue::tests(),
         dns::tests(),
+        dns_answers::tests(),
         down::tests(),
         exec::tests(),
         expected::tests(),
@@ -41,6 +50,7 @@ pub fn tests() -> Vec<Trial> {
         names::tests(),
         redirects::tests(),
         request::tests(),
+        secrets::tests(),
         terms::tests(),
         tls::tests(),
         up::tests(),

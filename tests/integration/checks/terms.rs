@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
-use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 
 use super::{assert_down, assert_up};
@@ -21,9 +20,6 @@ tests![
     authorities_of_ones_own_instead_of_the_systems,
     a_certificate_that_is_named_itself,
     a_certificate_that_is_not_the_named_one,
-    a_client_certificate,
-    a_client_certificate_of_the_wrong_authority,
-    a_client_certificate_is_not_shown_where_a_redirect_leads,
     another_name,
     another_name_is_not_meant_for_where_a_redirect_leads,
     tls_alone,
@@ -32,10 +28,7 @@ tests![
     a_key_that_cannot_be_read_any_more_stops_the_reload,
 ];
 
-/// Both versions of TLS: in the newer one the client is done before the peer has seen its certificate.
-const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
-
-fn answer_ok(mut conn: Conn) -> io::Result<()> {
+pub(super) fn answer_ok(mut conn: Conn) -> io::Result<()> {
     conn.request()?;
     conn.send(OK)?;
     conn.hold()
@@ -46,17 +39,17 @@ fn showing(certificate: Certificate) -> Peer {
 }
 
 /// A peer of `type = tls` that says nothing inside.
-fn silent(tls: TlsServer) -> Peer {
+pub(super) fn silent(tls: TlsServer) -> Peer {
     Peer::tls(tls, |mut conn| conn.hold())
 }
 
 /// An action and a directory without a configuration yet.
-fn begin() -> (Workdir, Config) {
+pub(super) fn begin() -> (Workdir, Config) {
     (Workdir::new(), Config::new().action("node"))
 }
 
 /// A file that only its owner can read.
-fn secret(dir: &Workdir, name: &str, text: &str) {
+pub(super) fn secret(dir: &Workdir, name: &str, text: &str) {
     dir.write(name, text);
     fs::set_permissions(dir.file(name), fs::Permissions::from_mode(0o600)).unwrap();
 }
@@ -156,99 +149,6 @@ fn a_certificate_that_is_not_the_named_one() {
         ("other", "tls", "self-signed"),
     ];
     assert_down(&dir, run, &expected);
-}
-
-/// Peers that demand a certificate of `authority`, for https and tls, in both versions.
-fn demanding(authority: &Authority) -> Vec<(&'static str, &'static str, Peer)> {
-    let server =
-        |version| TlsServer::demanding_certificate(authority.certificate(), authority, version);
-    let [older, newer] = VERSIONS;
-    vec![
-        ("https-1.2", "https", Peer::tls(server(older), answer_ok)),
-        ("https-1.3", "https", Peer::tls(server(newer), answer_ok)),
-        ("tls-1.2", "tls", silent(server(older))),
-        ("tls-1.3", "tls", silent(server(newer))),
-        (
-            "tls-1.3-silent",
-            "tls",
-            silent(server(newer).without_tickets()),
-        ),
-    ]
-}
-
-fn a_client_certificate() {
-    let authority = Authority::new();
-    let peers = demanding(&authority);
-    let (dir, mut config) = begin();
-    let client = authority.certificate_by_intermediate();
-    dir.write("client.pem", &client.pem);
-    secret(&dir, "client.key", &client.key_pem);
-    for (name, kind, peer) in &peers {
-        config = config
-            .check(name, kind, peer.at("localhost"), "node")
-            .key("cert_file", "client.pem")
-            .key("key_file", "client.key");
-    }
-    dir.configure(&config);
-    let run = dir.heartbeat().trusting(&authority).once();
-    let names: Vec<_> = peers.iter().map(|(name, ..)| *name).collect();
-    assert_up(&dir, run, &names);
-    let (dir, mut config) = begin();
-    for (name, kind, peer) in &peers {
-        config = config.check(name, kind, peer.at("localhost"), "node");
-    }
-    dir.configure(&config);
-    let run = dir.heartbeat().trusting(&authority).once();
-    let demanded = |name: &&'static str| (*name, "tls", "demands a client certificate");
-    assert_down(&dir, run, &names.iter().map(demanded).collect::<Vec<_>>());
-}
-
-fn a_client_certificate_of_the_wrong_authority() {
-    let (authority, stranger) = (Authority::new(), Authority::named("A stranger"));
-    let peers = demanding(&authority);
-    let (dir, mut config) = begin();
-    let client = stranger.certificate();
-    dir.write("client.pem", &client.pem);
-    secret(&dir, "client.key", &client.key_pem);
-    for (name, kind, peer) in &peers {
-        config = config
-            .check(name, kind, peer.at("localhost"), "node")
-            .key("cert_file", "client.pem")
-            .key("key_file", "client.key");
-    }
-    dir.configure(&config);
-    let run = dir.heartbeat().trusting(&authority).once();
-    let refused =
-        |(name, ..): &(&'static str, &str, Peer)| (*name, "tls", "refuses our certificate");
-    assert_down(&dir, run, &peers.iter().map(refused).collect::<Vec<_>>());
-}
-
-fn a_client_certificate_is_not_shown_where_a_redirect_leads() {
-    let authority = Authority::new();
-    let demanding =
-        || TlsServer::demanding_certificate(authority.certificate(), &authority, &TLS12);
-    let elsewhere = Peer::tls(demanding(), answer_ok);
-    let location = format!("https://{}/", elsewhere.at("localhost"));
-    let home = Peer::tls(demanding(), move |mut conn| {
-        let is_first = conn.request()?.starts_with("GET /here ");
-        let to = if is_first { "/there" } else { &location };
-        conn.send(format!(
-            "HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"
-        ))
-    });
-    let (dir, config) = begin();
-    let client = authority.certificate();
-    dir.write("client.pem", &client.pem);
-    secret(&dir, "client.key", &client.key_pem);
-    let config = config
-        .check("web", "https", home.at("localhost"), "node")
-        .key("path", "/here")
-        .key("cert_file", "client.pem")
-        .key("key_file", "client.key");
-    dir.configure(&config);
-    let run = dir.heartbeat().trusting(&authority).once();
-    assert_down(&dir, run, &[("web", "tls", "demands a client certificate")]);
-    assert_eq!(home.requests().len(), 2, "shown at home, each time");
 }
 
 fn another_name() {
