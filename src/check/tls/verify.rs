@@ -71,22 +71,30 @@ impl Authorities {
         })
     }
 
-    /// When the authority ends that vouches for what a peer has shown, its own certificate first. Of two with one name,
-    /// as one that has been renewed has, it is the later one.
+    /// When the authority ends that vouches for what a peer has shown, its own certificate first. Of several that do, as
+    /// where one has been renewed or has signed another, it is the last to end.
     #[must_use]
     pub fn end_of_root(&self, chain: &[CertificateDer<'_>]) -> Option<UnixTime> {
         if self.named.contains(chain.first()?) {
             return None;
         }
         let chain: Vec<_> = chain.iter().filter_map(Certificate::read).collect();
-        let mut at = chain.first()?;
-        for _ in &chain {
-            if let Some(end) = self.ends.get(at.issuer) {
-                return Some(*end);
+        let mut names: Vec<_> = chain.first().map(|own| own.issuer).into_iter().collect();
+        let mut place = 0;
+        while let Some(name) = names.get(place).copied() {
+            let above = chain.iter().filter(|above| above.subject == name);
+            for issuer in above.map(|above| above.issuer) {
+                if !names.contains(&issuer) {
+                    names.push(issuer);
+                }
             }
-            at = chain.iter().find(|above| above.subject == at.issuer)?;
+            place += 1;
         }
-        None
+        names
+            .iter()
+            .filter_map(|name| self.ends.get(*name))
+            .max()
+            .copied()
     }
 }
 
@@ -259,5 +267,63 @@ impl ServerCertVerifier for Anyone {
         PROVIDER
             .signature_verification_algorithms
             .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+    };
+
+    fn params(name: &str, until: i32) -> CertificateParams {
+        let mut params = CertificateParams::new(vec![]).expect("a name");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = date_time_ymd(until, 1, 1);
+        params
+    }
+
+    fn root(name: &str, until: i32) -> CertifiedIssuer<'static, KeyPair> {
+        let key = KeyPair::generate().expect("a key");
+        CertifiedIssuer::self_signed(params(name, until), key).expect("signs itself")
+    }
+
+    fn der(issuer: &CertifiedIssuer<'static, KeyPair>) -> CertificateDer<'static> {
+        issuer.as_ref().der().clone()
+    }
+
+    /// One intermediate authority, signed by an authority that is over and by one that is not.
+    #[test]
+    fn one_of_two_ways_to_a_root_will_do() {
+        let (over, lasting) = (root("over", 2001), root("lasting", 2090));
+        let between = || params("between", 2080);
+        let key = KeyPair::generate().expect("a key");
+        let own = params("own", 2070)
+            .signed_by(&key, &lasting)
+            .expect("signed");
+        let by = |root| {
+            let key = KeyPair::generate().expect("a key");
+            der(&CertifiedIssuer::signed_by(between(), key, root).expect("signed"))
+        };
+        let (by_over, by_lasting) = (by(&over), by(&lasting));
+        let believed = Authorities::new(vec![der(&over), der(&lasting)]).expect("two");
+        let own_between = CertifiedIssuer::signed_by(between(), key, &over).expect("signed");
+        let key = KeyPair::generate().expect("a key");
+        let leaf = params("leaf", 2060)
+            .signed_by(&key, &own_between)
+            .expect("signed");
+        let leaf = leaf.der().clone();
+        let year = |chain: &[CertificateDer<'static>]| {
+            let end = believed.end_of_root(chain);
+            end.map(|end| crate::check::tls::validity::day(end)[..4].to_owned())
+        };
+        let (over, lasting) = (Some("2001".to_owned()), Some("2090".to_owned()));
+        assert_eq!(year(&[own.der().clone()]), lasting);
+        assert_eq!(year(&[leaf.clone(), by_over.clone()]), over);
+        assert_eq!(year(&[leaf.clone(), by_lasting.clone()]), lasting);
+        assert_eq!(year(&[leaf.clone(), by_over, by_lasting]), lasting);
+        assert_eq!(year(&[leaf]), None);
     }
 }
