@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{node, played};
 use crate::support::config::Config;
+use crate::support::heartbeat::Running;
 use crate::support::peer::Peer;
 use crate::support::player::Player;
 use crate::support::script::at_gate;
@@ -108,39 +109,42 @@ fn nobody_who_would_do_it() {
     dir.ask(&["drain", "--wait", "30s", "x"]).expect(3);
 }
 
-fn another_order_meanwhile() {
+/// What the one is told who waits for a drain, while something happens to the daemon, which is given back if it is still there.
+fn told_when(
+    happens: impl for<'a> FnOnce(&'a Workdir, Running<'a>) -> Option<Running<'a>>,
+) -> String {
     let peer = Peer::silent();
     let dir = Workdir::with(&demoted_by(&peer, &at_gate("-node")));
     let heartbeat = dir.heartbeat().start();
     dir.wait_for_words(&["+node"]);
-    let waiting = dir
-        .heartbeat()
-        .args(["drain", "--wait", "60s", "x"])
-        .start();
+    let words = ["drain", "--wait", "60s", "x"];
+    let waiting = dir.heartbeat().args(words).start();
     dir.wait_for_log("Maintenance: drained: x");
-    dir.resume();
-    let ended = waiting.wait().expect(3);
-    let why = "heartbeat: not done: something else has been ordered meanwhile\n";
-    assert_eq!(ended.stderr, why);
+    let left = happens(&dir, heartbeat);
+    let told = waiting.wait().expect(3).stderr;
     dir.open_gate();
-    heartbeat.stop().expect(0);
+    if let Some(left) = left {
+        left.stop().expect(0);
+    }
+    told
+}
+
+fn another_order_meanwhile() {
+    let told = told_when(|dir, heartbeat| {
+        dir.resume();
+        Some(heartbeat)
+    });
+    let why = "heartbeat: not done: something else has been ordered meanwhile\n";
+    assert_eq!(told, why);
 }
 
 fn a_daemon_that_is_killed_meanwhile() {
-    let peer = Peer::silent();
-    let dir = Workdir::with(&demoted_by(&peer, &at_gate("-node")));
-    let heartbeat = dir.heartbeat().start();
-    dir.wait_for_words(&["+node"]);
-    let waiting = dir
-        .heartbeat()
-        .args(["drain", "--wait", "60s", "x"])
-        .start();
-    dir.wait_for_log("Maintenance: drained: x");
-    heartbeat.crash();
-    let ended = waiting.wait().expect(3);
+    let told = told_when(|_, heartbeat| {
+        heartbeat.crash();
+        None
+    });
     let why = "heartbeat: not done: the heartbeat that wrote it is gone\n";
-    assert_eq!(ended.stderr, why);
-    dir.open_gate();
+    assert_eq!(told, why);
 }
 
 fn an_order_that_is_not_taken_up_yet() {
