@@ -7,7 +7,6 @@ use base64::prelude::BASE64_STANDARD;
 use ureq::http::header::AUTHORIZATION;
 use ureq::http::{HeaderMap, HeaderValue};
 
-use super::redirect::in_url;
 use super::secret::{self, Secrets};
 use crate::check::Need;
 use crate::settings::Settings;
@@ -32,8 +31,6 @@ pub fn read(settings: &mut Settings, headers: &mut HeaderMap, secrets: &mut Secr
         value.set_sensitive(true);
         secrets.add(token.as_bytes());
         secrets.add(&password);
-        // As it is shown in the address that a redirect leads to.
-        secrets.add(in_url(&String::from_utf8_lossy(&password)).as_bytes());
         headers.insert(AUTHORIZATION, value);
     }
 }

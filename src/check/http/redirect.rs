@@ -55,19 +55,13 @@ const BLANKS_AND_BRACKETS: &AsciiSet = &TO_ENCODE.add(b' ').add(b'[').add(b']');
 
 /// A text as it stands in the address that a redirect with it in its path leads to.
 pub fn in_url(text: &str) -> String {
-    encode(&format!("/{text}"))[1..].to_owned()
+    encode(&format!("?{text}"))[1..].to_owned()
 }
 
 /// Servers send what a URL may not hold, and everybody encodes it for them: blanks, brackets behind the host, and a `%`
 /// that begins no octet.
 fn encode(reference: &str) -> String {
-    let authority = reference.find("//").map_or(0, |at| {
-        let from = at + 2;
-        reference[from..]
-            .find(['/', '?', '#'])
-            .map_or(reference.len(), |end| from + end)
-    });
-    let (host, rest) = reference.split_at(authority);
+    let (host, rest) = reference.split_at(end_of_authority(reference));
     let mut pieces = rest.split('%');
     let mut encoded = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
@@ -80,6 +74,21 @@ fn encode(reference: &str) -> String {
         "{host}{}",
         utf8_percent_encode(&encoded, BLANKS_AND_BRACKETS)
     )
+}
+
+/// Where the scheme and the authority of a reference end (RFC 3986, 4.1): at its beginning if it has none. What looks like one
+/// may be a part of its path or query.
+fn end_of_authority(reference: &str) -> usize {
+    let behind_scheme = reference.find("//").filter(|at| {
+        let scheme = &reference[..*at];
+        scheme.is_empty()
+            || scheme.find([':', '/', '?', '#']) == Some(scheme.len() - 1) && scheme.ends_with(':')
+    });
+    behind_scheme.map_or(0, |at| {
+        let from = at + 2;
+        let length = reference[from..].find(['/', '?', '#']);
+        length.map_or(reference.len(), |length| from + length)
+    })
 }
 
 #[cfg(test)]
@@ -105,6 +114,12 @@ mod tests {
             ("/ok?a[]=1", "http://a:81/ok?a%5B%5D=1"),
             ("/ok?d=100%&e=%41", "http://a:81/ok?d=100%25&e=%41"),
             ("http://[::1]:8/x", "http://[::1]:8/x"),
+            ("/a b//c", "http://a:81/a%20b//c"),
+            (
+                "/login?q=a b&next=http://x/[1]",
+                "http://a:81/login?q=a%20b&next=http://x/%5B1%5D",
+            ),
+            ("/x?d=100%&n=//y", "http://a:81/x?d=100%25&n=//y"),
         ] {
             let next = resolve(&from, location).map(|next| next.to_string());
             assert_eq!(next.as_deref(), Some(expected), "{location}");

@@ -11,6 +11,7 @@ use nix::libc::O_NONBLOCK;
 use nix::unistd::{User, geteuid};
 use ureq::http::HeaderValue;
 
+use super::redirect::in_url;
 use crate::check::Failure;
 use crate::file;
 use crate::settings::Settings;
@@ -35,9 +36,16 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// One more.
+    /// One more, and the same as it stands in the address that a redirect leads to. The longer ones come first: what a
+    /// shorter one has blotted out would not be known again as a part of them.
     pub fn add(&mut self, secret: &[u8]) {
-        self.0.push(secret.to_vec());
+        let in_url = in_url(&String::from_utf8_lossy(secret));
+        for secret in [secret, in_url.as_bytes()] {
+            let place = self.0.partition_point(|known| known.len() >= secret.len());
+            if !secret.is_empty() && !self.0.iter().any(|known| known == secret) {
+                self.0.insert(place, secret.to_vec());
+            }
+        }
     }
 
     /// A header's value, what stands behind the name of its scheme (`Bearer …`), and what is secret in that: the values of
@@ -45,6 +53,7 @@ impl Secrets {
     pub fn add_header(&mut self, value: &HeaderValue) {
         let value = value.as_bytes();
         let behind = value.splitn(2, |byte| *byte == b' ').nth(1);
+        let behind = behind.filter(|behind| behind.len() >= SHORTEST_PART);
         for secret in [Some(value), behind].into_iter().flatten() {
             self.add(secret);
             for part in secret.split(|byte| matches!(byte, b';' | b',')) {
@@ -171,7 +180,11 @@ mod tests {
     use crate::check::Phase;
 
     fn secrets(of: &[&str]) -> Secrets {
-        Secrets(of.iter().map(|one| one.as_bytes().to_vec()).collect())
+        let mut secrets = Secrets::default();
+        for one in of {
+            secrets.add(one.as_bytes());
+        }
+        secrets
     }
 
     #[test]
@@ -213,6 +226,17 @@ mod tests {
                 "Token token=\"abcdef99\", realm=\"r\"",
                 "unknown token abcdef99",
                 "unknown token ********",
+            ),
+            (
+                "a=abcdef; b=abcdefSECRET99",
+                "unknown b: abcdefSECRET99, a: abcdef.",
+                "unknown b: **************, a: ******.",
+            ),
+            ("session=s3cretsession; y", "my day", "my day"),
+            (
+                "Bearer a//b^c|defgh",
+                "to /x?t=a//b%5Ec%7Cdefgh",
+                "to /x?t=****************",
             ),
             (
                 "Basic cHJvYmU6aHVudGVyMjI=",
