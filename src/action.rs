@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use crate::file::reason;
@@ -118,6 +118,8 @@ impl Finished {
 /// What becomes of a command.
 #[derive(Debug)]
 pub enum News {
+    /// It runs: the process group that it leads.
+    Begun(i32),
     /// It has been killed and is still there. Its end will be told when it comes.
     CannotBeKilled,
     /// It has ended.
@@ -126,7 +128,10 @@ pub enum News {
 
 /// What the watcher of a running command waits for.
 enum Wake {
-    Exited,
+    /// Its shell has ended; `by_signal`: killed by somebody.
+    Exited {
+        by_signal: bool,
+    },
     Interrupt,
 }
 
@@ -144,7 +149,8 @@ impl Running {
     }
 }
 
-/// Starts a command; `news` is called with its end, and before that with word that it will not end, on another thread.
+/// Starts a command; `news` is called with its group and its end, and between them with word that it will not end, on another
+/// thread.
 ///
 /// # Errors
 /// There is no thread to be had: nothing has been started, and `news` will not be called.
@@ -173,14 +179,15 @@ fn run(
     let (mut child, output) = spawn(job)?;
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
     let exit = in_thread("exit", move || {
-        await_exit(pid);
+        let by_signal = await_exit(pid);
         // Nobody listens to the end of a command that was killed.
-        let _ = exited.send(Wake::Exited);
+        let _ = exited.send(Wake::Exited { by_signal });
     });
     if let Err(error) = exit {
         abort(&mut child);
         return Err(error);
     }
+    news(News::Begun(pid.as_raw()));
     let ending = Watcher { child, pid, woken }.watch(begun, job, news);
     Ok(Finished {
         ending,
@@ -245,11 +252,14 @@ fn cut(value: &str) -> &str {
 }
 
 /// Waits until the shell has ended, and leaves it in the process table: its number, which is that of the group, stays
-/// ours until the group has been dealt with.
-fn await_exit(pid: Pid) {
-    while let Err(nix::errno::Errno::EINTR) =
-        waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)
-    {}
+/// ours until the group has been dealt with. Gives whether a signal has ended it.
+fn await_exit(pid: Pid) -> bool {
+    loop {
+        match waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+            Err(nix::errno::Errno::EINTR) => {}
+            end => return matches!(end, Ok(WaitStatus::Signaled(..))),
+        }
+    }
 }
 
 struct Watcher {
@@ -262,7 +272,13 @@ impl Watcher {
     fn watch(mut self, begun: Instant, job: &Job, news: &dyn Fn(News)) -> Ending {
         let left = job.timeout.saturating_sub(begun.elapsed());
         match self.woken.recv_timeout(left) {
-            Ok(Wake::Exited) => return self.reap(),
+            Ok(Wake::Exited { by_signal: false }) => return self.reap(),
+            // What it was about to do is not done, and may be done still by what it has started.
+            Ok(Wake::Exited { by_signal: true }) => {
+                self.terminate(job.grace);
+                self.kill(news);
+                return self.reap();
+            }
             Ok(Wake::Interrupt) => {
                 self.kill(news);
                 return Ending::Interrupted;

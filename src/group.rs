@@ -6,19 +6,31 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// The living leader of a process group that has `entry` (`NAME=value`) in its environment. A service that has been
-/// started with it and leads a session of its own is not meant.
+/// The process groups that hold a living process with `entry` (`NAME=value`) in its environment, be their leaders dead. A
+/// service that has been started with it and has a session of its own is not meant.
 #[must_use]
-pub fn leader_with(entry: &str) -> Option<i32> {
-    let is_it = |pid: &i32| {
-        let leads = |stat: Stat| stat.group == *pid && stat.session != *pid && !stat.is_dead;
-        let leads = stat(*pid).is_some_and(leads);
-        leads
-            && environment(*pid)
-                .split(|byte| *byte == 0)
-                .any(|line| line == entry.as_bytes())
+pub fn all_with(entry: &str) -> Vec<i32> {
+    let group = |pid: i32| {
+        let stat = stat(pid).filter(|stat| stat.group != stat.session && !stat.is_dead)?;
+        let environment = environment(pid);
+        let mut lines = environment.split(|byte| *byte == 0);
+        lines
+            .any(|line| line == entry.as_bytes())
+            .then_some(stat.group)
     };
-    processes().into_iter().find(is_it)
+    let mut groups: Vec<i32> = processes().into_iter().filter_map(group).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
+/// Whether the group whose leader began then still has a living member. Its number is nobody else's while it has one; where
+/// it has none, another process may have got it.
+#[must_use]
+pub fn is_still(group: i32, begun: u64) -> bool {
+    let leader = stat(group);
+    let is_another = leader.is_some_and(|leader| leader.begun != begun);
+    !is_another && !is_empty(group)
 }
 
 /// Ends a group: SIGTERM, and SIGKILL where that has not emptied it after `grace`. Gives whether it has gone two seconds
@@ -104,17 +116,18 @@ mod tests {
             .spawn()
             .expect("a shell");
         let pid = i32::try_from(child.id()).expect("a process number");
-        let found = || leader_with("GROUP_TEST=here it is");
+        let found = || all_with("GROUP_TEST=here it is");
         // The environment is written last when a program is begun: vfork(2) lets us go on before.
         let begun = Instant::now();
-        while found().is_none() && begun.elapsed() < Duration::from_secs(5) {
+        while found().is_empty() && begun.elapsed() < Duration::from_secs(5) {
             std::thread::yield_now();
         }
-        assert_eq!(found(), Some(pid));
-        assert!(!is_empty(pid));
+        assert_eq!(found(), [pid]);
+        let since = super::begun(pid).expect("it is there");
+        assert!(!is_empty(pid) && is_still(pid, since) && !is_still(pid, since + 1));
         assert!(end(pid, Duration::from_secs(5)));
         child.wait().expect("it has ended");
-        assert!(is_empty(pid));
-        assert_eq!(found(), None);
+        assert!(is_empty(pid) && !is_still(pid, since));
+        assert_eq!(found(), [0; 0]);
     }
 }

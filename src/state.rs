@@ -52,6 +52,9 @@ pub struct State {
     pub guard: Option<Ran>,
     /// The run of a command that had begun when this was written: the value of [`RUN`] in its environment.
     pub running: Option<String>,
+    /// The process group of that command, and when its leader began (`proc(5)`); `None`: it has yet to begin.
+    #[serde(default)]
+    pub running_group: Option<(i32, u64)>,
     /// The checks.
     pub checks: Vec<CheckState>,
     /// The actions.
@@ -333,6 +336,7 @@ mod tests {
         State {
             writer: Writer::this(true),
             running: Some("1-2".to_owned()),
+            running_group: Some((1, 2)),
             checks: vec![CheckState::default()],
             actions: vec![action],
             maintenance: Some(Maintenance::new(Kind::Drain, "x", UNIX_EPOCH, None)),

@@ -68,7 +68,7 @@ impl Probe for Exec {
             Ok(News::Ended(finished)) if finished.worked() => Ok(first_line(&finished.output)),
             Ok(News::Ended(finished)) => Err(said(&finished, deadline)),
             // On a busy machine a killed process takes its time to end: whether this one does is known to the next check.
-            Ok(News::CannotBeKilled) | Err(_) => {
+            Ok(News::Begun(_) | News::CannotBeKilled) | Err(_) => {
                 lock(&LEFT).insert(self.name.clone(), news);
                 Err(Failure::new(Phase::Exec, &not_done(deadline)))
             }
@@ -112,7 +112,7 @@ impl Exec {
         let end = Instant::now() + PATIENCE.max(deadline.left() / 2);
         loop {
             match news.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(News::CannotBeKilled) => {}
+                Ok(News::Begun(_) | News::CannotBeKilled) => {}
                 Ok(News::Ended(_)) | Err(RecvTimeoutError::Disconnected) => return false,
                 Err(RecvTimeoutError::Timeout) => break,
             }
@@ -130,8 +130,10 @@ fn start(job: Job) -> Result<Receiver<News>, Finished> {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let (sender, news) = channel();
     let tell = move |news| {
-        if matches!(news, News::Ended(_)) {
-            lock(&AT_WORK).remove(&number);
+        match news {
+            News::Begun(_) => return,
+            News::Ended(_) => drop(lock(&AT_WORK).remove(&number)),
+            News::CannotBeKilled => {}
         }
         // The check may have had to answer without it.
         let _ = sender.send(news);

@@ -91,8 +91,8 @@ pub struct Daemon {
     /// When the loop has come round last, and how many rounds have been thrown away since one was complete.
     awake: Moment,
     stalls: u32,
-    /// The process group of a command that an earlier heartbeat has left, and that cannot be killed.
-    leftover: Option<i32>,
+    /// The process groups of a command that an earlier heartbeat has left, and that cannot be killed.
+    leftover: Vec<i32>,
     /// Why the pidfile cannot be made again, as it was told.
     lost_lock: Option<String>,
     /// A configuration that waits for the end of the round.
@@ -118,7 +118,7 @@ impl Daemon {
             looked: None,
             awake: now,
             stalls: 0,
-            leftover: None,
+            leftover: Vec::new(),
             lost_lock: None,
             newer: None,
             stopping: None,
@@ -133,8 +133,9 @@ impl Daemon {
         self.parts.ledger.sign();
         self.save();
         self.leftover = self.parts.ledger.end_leftover();
-        self.leftover
-            .inspect(|group| report::leftover_cannot_be_killed(*group));
+        for group in &self.leftover {
+            report::leftover_cannot_be_killed(*group);
+        }
         self.turn();
         exec::end_all();
         let exit = self.exit();
@@ -148,7 +149,7 @@ impl Daemon {
         loop {
             self.look_at_maintenance();
             // All processes are looked at, but only while there is one.
-            self.leftover = self.leftover.filter(|group| !group::is_empty(*group));
+            self.leftover.retain(|group| !group::is_empty(*group));
             self.swap_between_rounds();
             if self.is_round_due() {
                 self.begin_round();
@@ -174,6 +175,10 @@ impl Daemon {
     fn take(&mut self, event: Event) {
         match event {
             Event::Outcome(outcome) => self.take_outcome(&outcome),
+            Event::Action(News::Begun(group)) => {
+                self.parts.ledger.enter_group(group);
+                self.save();
+            }
             Event::Action(News::Ended(finished)) => self.take_finished(&finished),
             Event::Action(News::CannotBeKilled) => self.parts.runner.take_stuck(),
             Event::Signal(signal, at) => self.take_signal(signal, at),
@@ -210,7 +215,7 @@ impl Daemon {
     }
 
     fn may_run_commands(&self) -> bool {
-        (self.stopping.is_none() || self.is_leaving) && self.leftover.is_none()
+        (self.stopping.is_none() || self.is_leaving) && self.leftover.is_empty()
     }
 
     fn due(&self) -> Option<Due> {

@@ -81,7 +81,7 @@ impl Ledger {
     }
 
     fn inherit(&mut self, left: State, is_once: bool) {
-        self.state.running = left.running;
+        (self.state.running, self.state.running_group) = (left.running, left.running_group);
         if !is_once {
             return;
         }
@@ -162,7 +162,7 @@ impl Ledger {
 
     /// A command has ended. `commands`: the fingerprint of its action's commands when it began.
     pub fn enter_command(&mut self, name: &str, place: Place, finished: &Finished, commands: &str) {
-        self.state.running = None;
+        (self.state.running, self.state.running_group) = (None, None);
         let action = self
             .state
             .actions
@@ -176,7 +176,7 @@ impl Ledger {
 
     /// The guard has ended.
     pub fn enter_guard(&mut self, finished: &Finished) {
-        self.state.running = None;
+        (self.state.running, self.state.running_group) = (None, None);
         self.state.guard = Some(ran("guard", finished));
     }
 
@@ -241,15 +241,31 @@ impl Ledger {
     }
 
     /// Ends the command that an earlier heartbeat has left running, before another one is run. Takes as long as a command
-    /// may that is told to end. Gives its process group if that is still there.
-    pub fn end_leftover(&mut self) -> Option<i32> {
+    /// may that is told to end. Gives its process groups that are still there.
+    pub fn end_leftover(&mut self) -> Vec<i32> {
         if self.is_rehearsal {
-            return None;
+            return Vec::new();
         }
         let run = self.state.running.take().map(|run| format!("{RUN}={run}"));
-        let leftover = run.and_then(|run| group::leader_with(&run))?;
-        warn!("Ending the command that an earlier run has left ({leftover}).");
-        (!group::end(leftover, GRACE)).then_some(leftover)
+        let group = self.state.running_group.take();
+        let mut left = run.map_or_else(Vec::new, |run| group::all_with(&run));
+        left.extend(
+            group
+                .filter(|(group, begun)| group::is_still(*group, *begun))
+                .map(|(group, _)| group),
+        );
+        left.sort_unstable();
+        left.dedup();
+        left.retain(|group| {
+            warn!("Ending the command that an earlier run has left ({group}).");
+            !group::end(*group, GRACE)
+        });
+        left
+    }
+
+    /// The command that runs leads this process group.
+    pub fn enter_group(&mut self, group: i32) {
+        self.state.running_group = group::begun(group).map(|begun| (group, begun));
     }
 
     /// A name for one run of a command that no other run has, of this or another heartbeat.
@@ -263,7 +279,7 @@ impl Ledger {
     /// written, removed nor emptied, what leads out may: at worst the next one-shot believes a node to be in that is out.
     /// A promotion may not: it would believe a node to be out that is in.
     pub fn may_run(&mut self, due: Due, decision: &Decision, run: &str) -> bool {
-        self.state.running = Some(run.to_owned());
+        (self.state.running, self.state.running_group) = (Some(run.to_owned()), None);
         let leads_in = matches!(
             due,
             Due::Command {
@@ -275,7 +291,7 @@ impl Ledger {
             return true;
         }
         error!("No promotion is run while the state file can be neither written nor removed.");
-        self.state.running = None;
+        (self.state.running, self.state.running_group) = (None, None);
         false
     }
 

@@ -1,5 +1,8 @@
 //! The ways in which a command ends by itself, and how each is told.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::{Told, promoting, told_of};
 use crate::support::config::Config;
 use crate::support::peer::Peer;
@@ -11,6 +14,7 @@ tests![
     it_does_not_exist,
     it_may_not_be_run,
     it_is_killed_by_a_signal,
+    what_it_was_about_to_do_ends_with_it,
     it_is_not_shell,
     it_has_several_lines,
     it_closes_its_output_and_goes_on,
@@ -28,6 +32,25 @@ fn it_works() {
     assert!((0.3..3.0).contains(&told.took.as_secs_f64()), "{told:#?}");
     assert_eq!(told.status, "exit status 0");
     assert_eq!(told.output.as_deref(), Some("all is well"));
+}
+
+/// Its shell is killed, by a person or for want of memory; its child would bring the node in when it is to be out.
+fn what_it_was_about_to_do_ends_with_it() {
+    let mut peer = Peer::silent();
+    let late = "echo $$ > shell\n(sleep 3; echo late >> words) & wait";
+    let config = Config::new().commands("node", late, "echo -node >> words");
+    let config = config.general("interval", "0.1");
+    let dir = Workdir::with(&config.check("web", "tcp", peer.addr(), "node"));
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_file("shell");
+    peer.go_down();
+    dir.wait_for_log("Health: healthy -> unhealthy");
+    let shell = dir.read("shell").trim().parse().expect("a number");
+    kill(Pid::from_raw(shell), Signal::SIGKILL).expect("it is there");
+    dir.wait_for_log("Status: killed by SIGKILL");
+    dir.wait_for_words(&["-node"]);
+    heartbeat.stop().expect(0);
+    assert_eq!(dir.processes(), [], "something of it is left");
 }
 
 fn it_fails() {

@@ -19,6 +19,8 @@ tests![
     in_the_moment_the_command_begins,
     while_the_command_ignores_sigterm,
     after_the_command_has_gone_too,
+    with_the_commands_shell,
+    of_a_command_that_forgets_its_environment,
     a_service_that_the_command_has_left_lives,
     a_rehearsal_ends_nothing,
 ];
@@ -98,6 +100,43 @@ fn while_the_command_ignores_sigterm() {
     let dir = gated(&peer, "trap '' TERM");
     crash_of_a_one_shot(&dir);
     assert_run_again(&dir);
+}
+
+/// What the command does it does by a child, which lives on and would have the last word.
+fn with_the_commands_shell() {
+    let peer = Peer::silent();
+    let late = "echo $$ > shell\n(sleep 2; echo late >> words) & wait";
+    let dir = Workdir::with(&node_with(&peer, late, "echo - >> words"));
+    let heartbeat = dir.heartbeat().arg("--once").start();
+    dir.wait_for_file("shell");
+    heartbeat.crash();
+    kill(shell(&dir), Signal::SIGKILL).expect("it is there");
+    assert_nothing_is_late(&dir, peer);
+}
+
+fn of_a_command_that_forgets_its_environment() {
+    let peer = Peer::silent();
+    let late = "exec env -i /bin/sh -c 'echo $$ > shell; sleep 2; echo late >> words'";
+    let dir = Workdir::with(&node_with(&peer, late, "echo - >> words"));
+    let heartbeat = dir.heartbeat().arg("--once").start();
+    dir.wait_for_file("shell");
+    wait_for("its group to be known", || {
+        dir.read("heartbeat.state").contains("\"running_group\":[")
+    });
+    heartbeat.crash();
+    assert_nothing_is_late(&dir, peer);
+}
+
+/// The node is to be out now: nothing of the promotion is left that could bring it in again.
+fn assert_nothing_is_late(dir: &Workdir, mut peer: Peer) {
+    peer.go_down();
+    dir.heartbeat().once().expect(1);
+    assert!(
+        dir.log()
+            .says("Ending the command that an earlier run has left")
+    );
+    assert_eq!(dir.processes(), [], "something of it is left");
+    assert_eq!(dir.words(), ["-"]);
 }
 
 /// As when the whole machine had gone down, but for the boot id.

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::config::Config;
 use super::heartbeat::Heartbeat;
 use super::log::Log;
+use super::wait::wait_for;
 use super::wait::{LIMIT, poll_until};
 
 /// The directory. When it is dropped, whatever still runs in it (a daemon, a command) is killed.
@@ -118,6 +119,11 @@ impl Workdir {
                 (cwd == self.path()).then_some(Pid::from_raw(pid))
             })
             .collect()
+    }
+
+    /// Waits until a file is there and says something.
+    pub fn wait_for_file(&self, name: &str) {
+        wait_for(name, || self.has(name) && !self.read(name).is_empty());
     }
 
     /// A heartbeat to be started in this directory with its `heartbeat.conf`.
