@@ -106,6 +106,16 @@ impl Finished {
         self.ending == Ending::Exited(0)
     }
 
+    /// One that is not even begun, as nobody wants it any more.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self {
+            ending: Ending::Interrupted,
+            took: Duration::ZERO,
+            output: String::new(),
+        }
+    }
+
     fn not_started(error: &io::Error) -> Self {
         Self {
             ending: Ending::NotStarted(reason(error)),

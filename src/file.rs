@@ -52,10 +52,11 @@ pub fn replace_for_good(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// The system's.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let folder = File::open(folder.unwrap_or(Path::new(".")))?;
-    match folder.sync_all() {
-        // A file system that knows no such thing.
+    let folder = File::open(folder.unwrap_or(Path::new(".")));
+    match folder.and_then(|folder| folder.sync_all()) {
+        // A file system that knows no such thing; a folder that we may write in, and not read.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         result => result,
     }
 }

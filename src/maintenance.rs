@@ -235,15 +235,7 @@ impl Watch {
 
     /// Looks whether the file has changed, and reads it then. Gives whether it was read.
     pub fn look(&mut self) -> bool {
-        let stamp = fs::symlink_metadata(&self.path).ok().map(|meta| {
-            (
-                meta.dev(),
-                meta.ino(),
-                meta.ctime(),
-                meta.ctime_nsec(),
-                meta.size(),
-            )
-        });
+        let stamp = self.stamp();
         if self.has_read && stamp == self.seen {
             return false;
         }
@@ -253,6 +245,22 @@ impl Watch {
             Err(how) => self.damage = Some(how),
         }
         true
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        let meta = fs::symlink_metadata(&self.path).ok()?;
+        let (changed, nanos) = (meta.ctime(), meta.ctime_nsec());
+        Some((meta.dev(), meta.ino(), changed, nanos, meta.size()))
+    }
+
+    /// Takes away the file of one that has ended by itself, if it is the one that was read: a clock that is set back would
+    /// have everybody else believe that it is in force.
+    pub fn clear_away(&mut self) {
+        if self.damage.is_none() && self.stamp() == self.seen {
+            // At worst it is still there.
+            let _ = fs::remove_file(&self.path);
+            self.seen = self.stamp();
+        }
     }
 
     /// What is in force. What has ended has ended: a clock that is set back does not bring it to life again.

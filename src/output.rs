@@ -25,6 +25,9 @@ const DRAIN: Duration = Duration::from_millis(100);
 /// leaves something each time must not take all descriptors.
 const MOST_LEFT: usize = 64;
 
+/// What commands have left is read no sooner than this after it was read: one that floods must not cost a processor.
+const REST: Duration = Duration::from_millis(20);
+
 /// The end of what a command has written.
 #[derive(Debug, Default)]
 struct Tail {
@@ -108,12 +111,31 @@ struct Followed {
     tail: Arc<Mutex<Tail>>,
 }
 
+impl Followed {
+    fn news(&self, is_resting: bool) -> PollFd<'_> {
+        let is_left = lock(&self.tail).closed;
+        let flags = if is_left && is_resting {
+            PollFlags::empty()
+        } else {
+            PollFlags::POLLIN
+        };
+        PollFd::new(self.reader.as_fd(), flags)
+    }
+}
+
 fn read_all(mut door: io::PipeReader, news: &Receiver<Followed>) {
     let mut all: Vec<Followed> = Vec::new();
+    let mut rested = Instant::now();
     loop {
-        let (has_rung, ready) = wait(&door, &all);
+        let (has_rung, ready) = wait(&door, &all, rested);
         let mut ready = ready.into_iter();
-        all.retain(|one| !ready.next().unwrap_or_default() || take(&one.reader, &one.tail));
+        all.retain(|one| {
+            let is_ready = ready.next().unwrap_or_default();
+            if is_ready && lock(&one.tail).closed {
+                rested = Instant::now() + REST;
+            }
+            !is_ready || take(&one.reader, &one.tail)
+        });
         if has_rung {
             // As often as it has rung by now, or again in the next turn.
             let _ = door.read(&mut [0; 64]);
@@ -123,13 +145,19 @@ fn read_all(mut door: io::PipeReader, news: &Receiver<Followed>) {
     }
 }
 
-/// Waits until the bell rings, or something has come. Gives both.
-fn wait(door: &io::PipeReader, all: &[Followed]) -> (bool, Vec<bool>) {
-    let readers = [door].into_iter().chain(all.iter().map(|one| &one.reader));
-    let mut fds: Vec<_> = readers
-        .map(|reader| PollFd::new(reader.as_fd(), PollFlags::POLLIN))
+/// Waits until the bell rings, or something has come. Gives both. What commands have left is not looked at before `rested`.
+fn wait(door: &io::PipeReader, all: &[Followed], rested: Instant) -> (bool, Vec<bool>) {
+    let rest = rested.saturating_duration_since(Instant::now());
+    let bell = PollFd::new(door.as_fd(), PollFlags::POLLIN);
+    let mut fds: Vec<_> = [bell]
+        .into_iter()
+        .chain(all.iter().map(|one| one.news(!rest.is_zero())))
         .collect();
-    if poll(&mut fds, PollTimeout::NONE).is_err() {
+    let patience = match rest {
+        Duration::ZERO => PollTimeout::NONE,
+        rest => PollTimeout::try_from(rest).unwrap_or(PollTimeout::ZERO),
+    };
+    if poll(&mut fds, patience).is_err() {
         // Out of memory, or a signal.
         thread::sleep(Duration::from_millis(1));
         return (false, Vec::new());
@@ -141,7 +169,7 @@ fn wait(door: &io::PipeReader, all: &[Followed]) -> (bool, Vec<bool>) {
 /// Takes a piece of output. It is read under the lock, so that whoever finds the pipe empty and holds the lock has it
 /// all. `false`: there will be no more.
 fn take(mut reader: &io::PipeReader, tail: &Mutex<Tail>) -> bool {
-    let mut piece = [0; 8192];
+    let mut piece = [0; 16384];
     let mut tail = lock(tail);
     match reader.read(&mut piece) {
         Ok(0) => {

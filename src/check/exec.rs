@@ -5,7 +5,7 @@
 //! and fails until it has gone, so that no second one is put beside it every round.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
@@ -59,11 +59,12 @@ fn read(settings: &mut Settings, _: &Route) -> Option<Box<dyn Probe>> {
 
 impl Probe for Exec {
     fn probe(&self, _: &Route, deadline: Deadline) -> Result<Note, Failure> {
-        if self.is_one_left(deadline) {
+        if !end_disowned(&self.name) || self.is_one_left(deadline) {
             let text = "not started: the last one was killed and is still there";
             return Err(Failure::new(Phase::Exec, text));
         }
-        let news = start(self.job(deadline)).map_err(|finished| said(&finished, deadline))?;
+        let news =
+            start(&self.name, self.job(deadline)).map_err(|finished| said(&finished, deadline))?;
         match news.recv_timeout(deadline.left() + PATIENCE) {
             Ok(News::Ended(finished)) if finished.worked() => Ok(first_line(&finished.output)),
             Ok(News::Ended(finished)) => Err(said(&finished, deadline)),
@@ -122,10 +123,28 @@ impl Exec {
     }
 }
 
-/// The commands that run, so that none outlives heartbeat.
-static AT_WORK: LazyLock<Mutex<HashMap<u64, Running>>> = LazyLock::new(Mutex::default);
+/// The commands that run, with the names of their checks, so that none outlives heartbeat.
+static AT_WORK: LazyLock<Mutex<HashMap<u64, (String, Running)>>> = LazyLock::new(Mutex::default);
 
-fn start(job: Job) -> Result<Receiver<News>, Finished> {
+/// heartbeat ends: no other command begins.
+static IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Ends the command of this check that nobody waits for any more, as after a reload or a sleep of heartbeat's: its result
+/// would not count, and two at once might see each other. Gives whether it has gone.
+fn end_disowned(name: &str) -> bool {
+    let is_its = |(of, _): &&(String, Running)| of == name;
+    let count = || lock(&AT_WORK).values().filter(is_its).count();
+    for (_, running) in lock(&AT_WORK).values().filter(is_its) {
+        running.interrupt();
+    }
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end && count() > 0 {
+        thread::sleep(Duration::from_millis(2));
+    }
+    count() == 0
+}
+
+fn start(name: &str, job: Job) -> Result<Receiver<News>, Finished> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let (sender, news) = channel();
@@ -140,15 +159,21 @@ fn start(job: Job) -> Result<Receiver<News>, Finished> {
     };
     // The lock is held until it is in: a command that ends at once is taken out by its end, which waits for the lock.
     let mut at_work = lock(&AT_WORK);
-    at_work.insert(number, action::start(job, tell)?);
+    if IS_CLOSED.load(Ordering::Relaxed) {
+        return Err(Finished::interrupted());
+    }
+    at_work.insert(number, (name.to_owned(), action::start(job, tell)?));
     Ok(news)
 }
 
 /// Kills the commands of all checks that are under way. Waits for a moment until they have gone.
 pub fn end_all() {
-    for running in lock(&AT_WORK).values() {
+    let at_work = lock(&AT_WORK);
+    IS_CLOSED.store(true, Ordering::Relaxed);
+    for (_, running) in at_work.values() {
         running.interrupt();
     }
+    drop(at_work);
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end && !lock(&AT_WORK).is_empty() {
         thread::sleep(Duration::from_millis(2));

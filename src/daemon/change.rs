@@ -29,6 +29,9 @@ impl Daemon {
         let is_first = self.looked.replace(Moment::now()).is_none();
         let is_read = self.parts.watch.look();
         let in_force = self.parts.watch.in_force(SystemTime::now()).cloned();
+        if in_force.is_none() && self.in_force.is_some() && !self.parts.dry_run {
+            self.parts.watch.clear_away();
+        }
         if let Some(damage) = self.parts.watch.damage().filter(|_| is_read) {
             report::damaged(self.parts.watch.path(), damage, in_force.as_ref());
         }
@@ -108,8 +111,9 @@ impl Daemon {
             .transpose()
             .map_err(|error| also(error, may_write_beside(&new.statefile)))?;
         let place = maintenance::path_beside(&new.statefile);
-        let has_moved = !parts.dry_run && place != parts.watch.path();
-        let is_put = has_moved && carry(in_force.as_ref(), &place)?;
+        let has_moved = place != parts.watch.path();
+        let is_carried = has_moved && !parts.dry_run;
+        let is_put = is_carried && carry(in_force.as_ref(), &place)?;
         let moved = parts.ledger.move_to(StateFile::new(&new.statefile));
         moved.map_err(|error| {
             if is_put {
@@ -123,9 +127,11 @@ impl Daemon {
             parts.logger.move_to(sink);
         }
         parts.logger.set_level(new.loglevel);
-        if has_moved {
+        if is_carried {
             // At worst it is there for whoever goes back to it.
             let _ = maintenance::resume(parts.watch.path());
+        }
+        if has_moved {
             parts.watch = Watch::new(place, in_force);
         }
         let checks = config.checks.clone();
@@ -150,6 +156,19 @@ impl Daemon {
     /// What is known goes on with the new configuration, which cannot fail any more.
     fn succeed(&mut self, config: Config, change: &Change) {
         let (parts, origin) = (&mut self.parts, change.origin());
+        let actions = parts
+            .config
+            .actions
+            .iter()
+            .zip(parts.decision.goal().actions());
+        for (place, (action, progress)) in actions.enumerate() {
+            if !origin.actions.contains(&Some(place)) {
+                report::left_behind(
+                    &action.name,
+                    progress.applied().map(|applied| applied.place),
+                );
+            }
+        }
         parts.decision.succeed(config.plan(), origin, Moment::now());
         parts.ledger.succeed(&config, origin);
         parts.runner.change(&config);

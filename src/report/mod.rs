@@ -285,6 +285,14 @@ pub fn leftover_cannot_be_killed(group: i32) {
     error!("What an earlier run has left ({group}) cannot be killed. {NO_OTHER}");
 }
 
+/// An action is gone from the configuration, and nobody will move it again.
+pub fn left_behind(action: &str, place: Option<Place>) {
+    match place {
+        Some(place) => warn!("Action {action} is gone, and is left {place}."),
+        None => warn!("Action {action} is gone, and nobody knows where it has been left."),
+    }
+}
+
 /// Two at once would let the older one have the last word.
 const NO_OTHER: &str = "No other command is run until it has ended.";
 

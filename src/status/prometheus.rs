@@ -140,6 +140,11 @@ fn maintenance(out: &mut Exposition, status: &Status, state: &State) {
         until.map(|until| Sample::new(&[], until)),
     );
     out.one(
+        "maintenance_pending",
+        "Whether the daemon has yet to take up what is ordered, or its end.",
+        u8::from(status.is_pending),
+    );
+    out.one(
         "maintenance_damaged",
         "Whether the maintenance file cannot be understood.",
         u8::from(state.damage.is_some()),

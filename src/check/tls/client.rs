@@ -163,6 +163,9 @@ impl Client {
 }
 
 fn system() -> Result<Arc<Authorities>, String> {
+    // By the first who needs it, while the others wait.
+    static READING: Mutex<()> = Mutex::new(());
+    let _reading = lock(&READING);
     if let Some(authorities) = SYSTEM.get() {
         return Ok(Arc::clone(authorities));
     }

@@ -1,6 +1,8 @@
 //! Checks that run a command: what its end means, what surrounds it, and that nothing of it is left.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 
@@ -23,6 +25,9 @@ tests![
     its_account_is_the_users,
     none_outlives_heartbeat,
     what_is_left_each_time_takes_no_more_and_more,
+    one_that_a_reload_replaces_does_not_run_beside_the_new_one,
+    #[alone]
+    a_flood_that_is_left_costs_no_processor,
     the_file_is_judged,
     a_program_that_is_not_there_is_told_before,
 ];
@@ -243,6 +248,63 @@ fn what_is_left_each_time_takes_no_more_and_more() {
     for pid in dir.processes() {
         kill(pid, Signal::SIGKILL).unwrap();
     }
+}
+
+fn one_that_a_reload_replaces_does_not_run_beside_the_new_one() {
+    let alone = "exec 9>>only-one; flock -n 9 || exit 2";
+    let config = |end: &str| {
+        let config = Config::new()
+            .general("interval", "0.1")
+            .general("threads", 2)
+            .action("node");
+        let config = config.exec(
+            "one",
+            &format!("{alone}\necho begun > begun; {end}"),
+            "node",
+        );
+        config.key("timeout", 30)
+    };
+    let dir = Workdir::with(&config("sleep 60"));
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_file("begun");
+    dir.configure(&config("exit 0"));
+    heartbeat.signal(Signal::SIGHUP);
+    dir.wait_for_words(&["+node"]);
+    let checks = dir.log().checks("one");
+    assert!(
+        checks.iter().all(|check| check.status == "Healthy"),
+        "{checks:#?}"
+    );
+    heartbeat.stop().expect(0);
+}
+
+fn a_flood_that_is_left_costs_no_processor() {
+    let config = Config::new().general("interval", 60).action("node");
+    let dir = Workdir::with(&config.exec("floods", "yes & exit 0", "node"));
+    let heartbeat = dir.heartbeat().start();
+    dir.wait_for_words(&["+node"]);
+    let used = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", heartbeat.pid())).unwrap();
+        let fields: Vec<_> = stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        fields[11..13]
+            .iter()
+            .map(|ticks| ticks.parse::<u64>().unwrap())
+            .sum::<u64>()
+    };
+    let before = used();
+    thread::sleep(Duration::from_secs(2));
+    // Of 200 ticks.
+    let ticks = used() - before;
+    heartbeat.stop().expect(0);
+    for pid in dir.processes() {
+        kill(pid, Signal::SIGKILL).unwrap();
+    }
+    assert!(ticks < 40, "{ticks} ticks in two seconds");
 }
 
 fn the_file_is_judged() {
