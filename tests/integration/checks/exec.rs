@@ -255,13 +255,14 @@ fn one_that_a_reload_replaces_does_not_run_beside_the_new_one() {
     let config = |end: &str| {
         let config = Config::new()
             .general("interval", "0.1")
-            .general("threads", 2)
-            .action("node");
+            .action("node")
+            .exec("other", "true", "node");
         let config = config.exec(
             "one",
             &format!("{alone}\necho begun > begun; {end}"),
             "node",
         );
+        // The old one keeps its thread until it has ended.
         config.key("timeout", 30)
     };
     let dir = Workdir::with(&config("sleep 60"));
