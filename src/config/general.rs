@@ -194,7 +194,7 @@ fn files(general: &General) -> Vec<(&'static str, Vec<(String, PathBuf)>)> {
     };
     let state = [".new", ".maintenance", ".maintenance.new"].as_slice();
     let files = [
-        ("logfile", log, [".1", ".2", ".3", ".4"].as_slice()),
+        ("logfile", log, [".new", ".1", ".2", ".3", ".4"].as_slice()),
         ("statefile", Some(general.statefile.as_path()), state),
         ("pidfile", Some(general.pidfile.as_path()), &[]),
     ];

@@ -91,15 +91,26 @@ impl LogFile {
         Ok(())
     }
 
-    /// Moves the files on by one. Where that fails, as in a folder that may not be written, none is lost.
+    /// Moves the files on by one. The new one is opened first: where that fails, as in a folder that may not be written, or
+    /// where there are no descriptors left, nothing has been moved.
     fn rotate(&mut self) -> io::Result<()> {
+        let new = file::replacement(&self.path);
+        let _ = fs::remove_file(&new);
+        let (opened, size, rotates) = open(&new)?;
+        let moved = self.move_on().and_then(|()| fs::rename(&new, &self.path));
+        if moved.is_err() {
+            let _ = fs::remove_file(&new);
+        } else {
+            (self.file, self.size, self.rotates) = (opened, size, rotates);
+        }
+        moved
+    }
+
+    fn move_on(&self) -> io::Result<()> {
         for number in (1..BACKUPS).rev() {
             move_away(&self.backup(number), &self.backup(number + 1))?;
         }
-        move_away(&self.path, &self.backup(1))?;
-        self.reopen().inspect_err(|_| {
-            let _ = fs::rename(self.backup(1), &self.path);
-        })
+        move_away(&self.path, &self.backup(1))
     }
 
     fn backup(&self, number: u32) -> PathBuf {

@@ -34,7 +34,7 @@ pub struct Sink {
     /// stderr is the log, and goes to journald.
     is_journal: bool,
     /// Lines that stderr did not take.
-    lost: u64,
+    lost: stderr::Backlog,
 }
 
 impl Logger {
@@ -112,7 +112,7 @@ impl Sink {
             on_stderr: file.is_none() || on_terminal,
             is_journal: file.is_none() && stderr::is_journal(),
             file,
-            lost: 0,
+            lost: stderr::Backlog::default(),
         })
     }
 

@@ -49,26 +49,39 @@ pub fn is_journal() -> bool {
     std::env::var("JOURNAL_STREAM").is_ok_and(|journal| journal == stream)
 }
 
+/// What could not be written to stderr.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    /// Lines.
+    lost: u64,
+    /// Of the last one a part has been written.
+    is_torn: bool,
+}
+
 /// Writes a line if that can be done at once: a terminal that has been stopped, or a pipe that nobody reads, must not
-/// hold up the loop. Lines that could not be written are counted in `lost`; the next one that can comes after `notice` of
-/// them. fern's own output to stderr would wait, and panic when it cannot write at all.
-pub fn offer(line: &str, lost: &mut u64, notice: impl FnOnce(u64) -> String) {
+/// hold up the loop. The next one that can be written comes after `notice` of how many could not. fern's own output to
+/// stderr would wait, and panic when it cannot write at all.
+pub fn offer(line: &str, backlog: &mut Backlog, notice: impl FnOnce(u64) -> String) {
     /// What a pipe that is ready takes without waiting: `PIPE_BUF`, pipe(7).
     const PIECE: usize = 4096;
-    let notice = match *lost {
+    let end = if backlog.is_torn { "\n" } else { "" };
+    let notice = match backlog.lost {
         0 => String::new(),
         lost => notice(lost),
     };
-    for piece in [notice.as_bytes(), line.as_bytes()].concat().chunks(PIECE) {
+    let text = [end, &notice, line].concat();
+    for (place, piece) in text.as_bytes().chunks(PIECE).enumerate() {
         let stderr = io::stderr();
         let mut news = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
         let is_ready = poll(&mut news, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
         if !is_ready || push(piece).is_err() {
-            *lost += 1;
+            backlog.lost += 1;
+            // A terminal may have taken a part of the first piece, too.
+            backlog.is_torn |= place > 0 || TERMINAL.get().is_some() && is_ready;
             return;
         }
     }
-    *lost = 0;
+    *backlog = Backlog::default();
 }
 
 fn push(piece: &[u8]) -> io::Result<()> {

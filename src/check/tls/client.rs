@@ -175,7 +175,7 @@ fn system() -> Result<Arc<Authorities>, String> {
         return Err(format!("SSL_CERT_FILE: {} is not a file", named.display()));
     }
     let loaded = rustls_native_certs::load_native_certs();
-    let authorities = Authorities::new(loaded.certs).map_err(|empty| {
+    let authorities = Authorities::new(&loaded.certs).map_err(|empty| {
         let why = loaded.errors.first().map(ToString::to_string);
         let why = why.unwrap_or(empty);
         format!("no trusted authority on this machine: {why}")

@@ -6,6 +6,7 @@ mod client;
 mod handshake;
 mod pem;
 mod reason;
+mod roots;
 mod signature;
 mod terms;
 mod validity;

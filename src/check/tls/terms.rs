@@ -200,7 +200,7 @@ fn make(settings: &mut Settings, verify: bool, files: &Files) -> Option<Client> 
     let belief = match authorities {
         Some(None) => return None,
         _ if !verify => Belief::Anyone,
-        Some(Some(certificates)) => Belief::Of(Arc::new(believing(settings, certificates)?)),
+        Some(Some(certificates)) => Belief::Of(Arc::new(Authorities::named(certificates))),
         None => Belief::System,
     };
     files.is_complete.then(|| Client::new(belief, own, needs))
@@ -243,16 +243,6 @@ fn pair(
     key: PrivateKeyDer<'static>,
 ) -> Option<CertifiedKey> {
     settings.optional("key_file", |_| pem::pair(chain, key, &PROVIDER))
-}
-
-fn believing(
-    settings: &mut Settings,
-    certificates: Vec<CertificateDer<'static>>,
-) -> Option<Authorities> {
-    settings.optional("ca_file", |_| {
-        let authorities = Authorities::named(certificates);
-        authorities.map_err(|error| format!("cannot be used: {error}"))
-    })
 }
 
 #[cfg(test)]

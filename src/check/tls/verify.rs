@@ -1,17 +1,14 @@
 //! Who is believed: an authority, an exact certificate, or anyone.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
 use super::client::PROVIDER;
 use super::reason::Refused;
+use super::roots::Roots;
 use super::signature;
 use super::validity::Validity;
 use super::x509::Certificate;
@@ -19,11 +16,10 @@ use super::x509::Certificate;
 /// rustls's own verifier; certificates that were named themselves go past it, and its reasons are looked at more closely.
 #[derive(Debug)]
 pub struct Authorities {
-    /// `None`: there is no authority, only what is named.
-    webpki: Option<Arc<WebPkiServerVerifier>>,
+    roots: Roots,
     /// Taken as they are, whatever name they are for: each was put into `ca_file` on purpose.
     named: Vec<CertificateDer<'static>>,
-    /// When authorities end, by their names. webpki believes them for ever.
+    /// When authorities end, by their names.
     ends: HashMap<Vec<u8>, UnixTime>,
 }
 
@@ -32,43 +28,31 @@ impl Authorities {
     ///
     /// # Errors
     /// There is none.
-    pub fn new(authorities: Vec<CertificateDer<'static>>) -> Result<Self, String> {
-        let ends = ends(&authorities);
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(authorities);
-        let webpki =
-            WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&PROVIDER))
-                .build()
-                .map_err(|error| error.to_string())?;
+    pub fn new(authorities: &[CertificateDer<'_>]) -> Result<Self, String> {
+        let roots = Roots::new(authorities);
+        if roots.is_empty() {
+            return Err("the store is empty".to_owned());
+        }
         Ok(Self {
-            webpki: Some(webpki),
+            roots,
             named: Vec::new(),
-            ends,
+            ends: ends(authorities),
         })
     }
 
     /// Believes these certificates, should a peer show one of them, and whatever the authorities among them vouch for. To
     /// name a server's certificate is not to believe its owner what others are called.
-    ///
-    /// # Errors
-    /// Its authorities cannot be used.
-    pub fn named(named: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+    #[must_use]
+    pub fn named(named: Vec<CertificateDer<'static>>) -> Self {
         let is_authority = |certificate: &&CertificateDer<'_>| {
             Certificate::read(certificate).is_some_and(|read| read.is_authority)
         };
         let authorities: Vec<_> = named.iter().filter(is_authority).cloned().collect();
-        if authorities.is_empty() {
-            let (webpki, ends) = (None, HashMap::new());
-            return Ok(Self {
-                webpki,
-                named,
-                ends,
-            });
-        }
-        Ok(Self {
+        Self {
+            roots: Roots::new(&authorities),
+            ends: ends(&authorities),
             named,
-            ..Self::new(authorities)?
-        })
+        }
     }
 
     /// When the authority ends that vouches for what a peer has shown, its own certificate first. Of several that do, as
@@ -95,6 +79,23 @@ impl Authorities {
             .filter_map(|name| self.ends.get(*name))
             .max()
             .copied()
+    }
+
+    /// An authority that is over is an unknown one to webpki.
+    fn or_root_is_over(
+        &self,
+        error: CertificateError,
+        end_entity: &CertificateDer<'_>,
+        above: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> CertificateError {
+        let chain: Vec<_> = [end_entity].into_iter().chain(above).cloned().collect();
+        match self.end_of_root(&chain) {
+            Some(end) if end < now && error == CertificateError::UnknownIssuer => {
+                Refused::Over("root certificate", end).into()
+            }
+            _ => error,
+        }
     }
 }
 
@@ -178,30 +179,21 @@ impl ServerCertVerifier for Authorities {
             is_in_time(certificate.validity, now)?;
             return Ok(ServerCertVerified::assertion());
         }
-        let Some(webpki) = &self.webpki else {
-            let error = CertificateError::UnknownIssuer;
-            return Err(looked_at_closely(error, &certificate, intermediates, now).into());
+        let verified = match self.roots.verifier(now) {
+            Some(webpki) => {
+                let (name, ocsp) = (server_name, ocsp_response);
+                webpki.verify_server_cert(end_entity, intermediates, name, ocsp, now)
+            }
+            None => Err(CertificateError::UnknownIssuer.into()),
         };
-        let verified =
-            webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        let verified = verified.map_err(|error| match error {
+        verified.map_err(|error| match error {
             TlsError::InvalidCertificate(error) => {
-                looked_at_closely(error, &certificate, intermediates, now).into()
+                let error = looked_at_closely(error, &certificate, intermediates, now);
+                self.or_root_is_over(error, end_entity, intermediates, now)
+                    .into()
             }
             error => error,
-        })?;
-        let chain: Vec<_> = [end_entity]
-            .into_iter()
-            .chain(intermediates)
-            .cloned()
-            .collect();
-        match self.end_of_root(&chain).filter(|end| *end < now) {
-            Some(end) => {
-                let error: CertificateError = Refused::Over("root certificate", end).into();
-                Err(error.into())
-            }
-            None => Ok(verified),
-        }
+        })
     }
 
     fn verify_tls12_signature(
@@ -308,7 +300,7 @@ mod tests {
             der(&CertifiedIssuer::signed_by(between(), key, root).expect("signed"))
         };
         let (by_over, by_lasting) = (by(&over), by(&lasting));
-        let believed = Authorities::new(vec![der(&over), der(&lasting)]).expect("two");
+        let believed = Authorities::new(&[der(&over), der(&lasting)]).expect("two");
         let own_between = CertifiedIssuer::signed_by(between(), key, &over).expect("signed");
         let key = KeyPair::generate().expect("a key");
         let leaf = params("leaf", 2060)
@@ -325,5 +317,28 @@ mod tests {
         assert_eq!(year(&[leaf.clone(), by_lasting.clone()]), lasting);
         assert_eq!(year(&[leaf.clone(), by_over, by_lasting]), lasting);
         assert_eq!(year(&[leaf]), None);
+    }
+
+    /// Of two with one name, that which has signed has to be in its time.
+    #[test]
+    fn a_root_is_believed_in_its_time() {
+        let (over, lasting) = (root("same", 2001), root("same", 2090));
+        let believed = Authorities::new(&[der(&over), der(&lasting)]).expect("two");
+        let verify = |root: &CertifiedIssuer<'static, KeyPair>, year: i32| {
+            let mut own = CertificateParams::new(vec!["a.example".to_owned()]).expect("a name");
+            own.not_before = date_time_ymd(1980, 1, 1);
+            let key = KeyPair::generate().expect("a key");
+            let own = own.signed_by(&key, root).expect("signed");
+            let name = ServerName::try_from("a.example").expect("a name");
+            let year = u64::try_from(year - 1970).expect("later") * 31_557_600;
+            let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(year + 40_000));
+            let verified = believed.verify_server_cert(own.der(), &[], &name, &[], now);
+            verified.map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(verify(&lasting, 2030), Ok(()));
+        assert!(verify(&over, 2030).is_err());
+        assert_eq!(verify(&over, 2000), Ok(()), "the clock goes back");
+        assert_eq!(verify(&lasting, 2030), Ok(()));
+        assert!(verify(&lasting, 2091).is_err());
     }
 }

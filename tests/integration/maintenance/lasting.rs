@@ -38,6 +38,8 @@ fn a_drain_ends_by_itself() {
     assert!(told.ends_with(": kernel update."), "{told}");
     dir.wait_for_words(&["+node", "-node", "+node"]);
     dir.wait_for_log("Maintenance has ended (it was drained until 2");
+    // Should the clock be set back, nobody believes that it is in force.
+    assert!(!dir.has(super::FILE));
     heartbeat.stop().expect(0);
     assert!(dir.log().says(told), "{told}");
 }

@@ -98,6 +98,11 @@ fn an_action_that_is_gone_is_left_where_it_is() {
     peer.go_down();
     dir.assert_settles_at(&["+node", "+old", "-node"]);
     heartbeat.stop().expect(0);
+    assert!(
+        dir.log().says("Action old is gone, and is left promoted."),
+        "{:#?}",
+        dir.log().lines
+    );
 }
 
 fn one_that_comes_back_is_new() {
