@@ -17,6 +17,7 @@ tests![
     neither_log_nor_stderr,
     stderr_whose_reader_has_gone,
     stderr_whose_reader_sleeps,
+    stderr_whose_reader_wakes_again,
     a_terminal_whose_reader_sleeps,
     a_folder_that_vanishes,
     a_log_that_is_removed,
@@ -110,6 +111,31 @@ fn stderr_whose_reader_sleeps() {
     dir.wait_for_words(&["+node", "-node"]);
     heartbeat.stop().expect(0);
     assert!(!dir.has("heartbeat.pid"));
+}
+
+/// Lines that take several pieces, of which the pipe takes the first, and no more.
+fn stderr_whose_reader_wakes_again() {
+    let peer = Peer::silent();
+    let name = "x".repeat(6000);
+    let config = Config::new()
+        .general("interval", "0.01")
+        .general("logfile", "stderr")
+        .action("node")
+        .check(&name, "tcp", peer.addr(), "node");
+    let dir = Workdir::with(&config);
+    let reader = "(until [ -e awake ]; do sleep 0.02; done; exec cat) <pipe >seen";
+    let script = format!("mkfifo pipe; {reader} & exec \"$@\" 2>pipe");
+    let heartbeat = dir.through(&script).start();
+    wait_for("a full pipe", || peer.arrivals().len() > 40);
+    dir.write("awake", "");
+    wait_for("word of what is lost", || {
+        dir.has("seen") && dir.read("seen").contains("could not be written")
+    });
+    heartbeat.stop().expect(0);
+    let seen = dir.read("seen");
+    let is_glued = |line: &&str| line.contains("could not be written") && line.len() > 100;
+    let torn = seen.lines().find(is_glued);
+    assert_eq!(torn, None);
 }
 
 fn a_folder_that_vanishes() {
