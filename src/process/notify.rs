@@ -103,7 +103,8 @@ impl Manager {
     }
 
     fn tell_status(&mut self) {
-        self.owed.status = !self.tell(&format!("STATUS={}", self.status));
+        // What is waited for goes first: there may be room for one again since it was tried.
+        self.owed.status = self.owed.ready || !self.tell(&format!("STATUS={}", self.status));
     }
 
     /// Whether somebody is listening.
