@@ -188,7 +188,7 @@ impl Dns {
             return Ok(None);
         }
         let query = self.query.fmt_with_dot();
-        let text = || format!("{query} has no end of aliases (CNAME): a circle, or more than 20");
+        let text = || format!("{query} has no end of aliases (CNAME): a circle, or 20 and more");
         let name = answer.canonical_name();
         name.map(Some)
             .ok_or_else(|| Failure::new(Phase::Status, &text()))
