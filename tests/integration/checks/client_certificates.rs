@@ -8,9 +8,10 @@ use rustls::version::{TLS12, TLS13};
 
 use super::terms::{answer_ok, begin, secret, silent};
 use super::{assert_down, assert_up};
-use crate::support::authority::Authority;
+use crate::support::authority::{Authority, Certificate};
 use crate::support::peer::Peer;
 use crate::support::tls::TlsServer;
+use crate::support::workdir::Workdir;
 
 tests![
     a_client_certificate,
@@ -40,20 +41,25 @@ fn demanding(authority: &Authority) -> Vec<(&'static str, &'static str, Peer)> {
     ]
 }
 
-fn a_client_certificate() {
-    let authority = Authority::new();
-    let peers = demanding(&authority);
+/// Checks of these peers that show this certificate.
+fn showing(client: &Certificate, peers: &[(&'static str, &'static str, Peer)]) -> Workdir {
     let (dir, mut config) = begin();
-    let client = authority.certificate_by_intermediate();
     dir.write("client.pem", &client.pem);
     secret(&dir, "client.key", &client.key_pem);
-    for (name, kind, peer) in &peers {
+    for (name, kind, peer) in peers {
         config = config
             .check(name, kind, peer.at("localhost"), "node")
             .key("cert_file", "client.pem")
             .key("key_file", "client.key");
     }
     dir.configure(&config);
+    dir
+}
+
+fn a_client_certificate() {
+    let authority = Authority::new();
+    let peers = demanding(&authority);
+    let dir = showing(&authority.certificate_by_intermediate(), &peers);
     let run = dir.heartbeat().trusting(&authority).once();
     let names: Vec<_> = peers.iter().map(|(name, ..)| *name).collect();
     assert_up(&dir, run, &names);
@@ -70,17 +76,7 @@ fn a_client_certificate() {
 fn a_client_certificate_of_the_wrong_authority() {
     let (authority, stranger) = (Authority::new(), Authority::named("A stranger"));
     let peers = demanding(&authority);
-    let (dir, mut config) = begin();
-    let client = stranger.certificate();
-    dir.write("client.pem", &client.pem);
-    secret(&dir, "client.key", &client.key_pem);
-    for (name, kind, peer) in &peers {
-        config = config
-            .check(name, kind, peer.at("localhost"), "node")
-            .key("cert_file", "client.pem")
-            .key("key_file", "client.key");
-    }
-    dir.configure(&config);
+    let dir = showing(&stranger.certificate(), &peers);
     let run = dir.heartbeat().trusting(&authority).once();
     let refused =
         |(name, ..): &(&'static str, &str, Peer)| (*name, "tls", "refuses our certificate");
